@@ -303,7 +303,7 @@ mod tests {
             "</p><head>|",
             "</heading x='>'><head>|",
             "</p =\">|\"\"><head>",
-            "</><!doctype html></ <head>></3><head>|",
+            "</><!doctype html></ <head></3><head>|",
             "</hr/><html a>|</body>",
             "|<pre><head></pre>",
             "|<script>'<head>'</script>",
