@@ -58,9 +58,6 @@
 //! `default` is the library, layer and broker. `proxy` adds a reverse proxy for any existing site, `cli` the binary. Without
 //! default features only the pure parts remain. A feature adds API and never changes behaviour.
 
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod cli;
 pub mod broker;
 pub mod content;
 pub mod crowd;

@@ -1,5 +1,3 @@
 //! Who meets whom (skeleton).
 
-mod room_id;
-
-pub use room_id::RoomId;
+pub use crate::content::RoomId;

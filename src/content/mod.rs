@@ -34,6 +34,7 @@ mod page;
 mod range;
 mod reader;
 mod relay;
+mod room_id;
 mod settings;
 mod store;
 #[cfg(test)]
@@ -52,5 +53,6 @@ pub use object::Object;
 pub use page::{Page, Reference};
 pub use reader::{BrokenOff, Reader};
 pub use relay::{Relay, relay};
+pub use room_id::RoomId;
 pub use settings::{Settings, SettingsError};
 pub use store::{Lookup, Store};

@@ -99,6 +99,12 @@ impl Crowds {
         track.state()
     }
 
+    /// The key under which a page is counted.
+    pub fn key(&self, host: &str, path: &str, query: Option<&str>) -> Key {
+        let naming = &self.plan.naming;
+        naming.key(naming.page(host, path, query), host, path, query)
+    }
+
     /// The state of a page, without counting.
     pub fn state(&self, host: &str, path: &str, query: Option<&str>) -> State {
         let name = self.plan.naming.page(host, path, query);

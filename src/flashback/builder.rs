@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Flashback, Whole, introduce::Introductions, keep_time};
 use crate::{
     broker::{self, Broker, Stun, TokenKey},
-    content,
+    content::{self, Store},
     crowd::{self, Crowds},
     layer::{self, carrier::Carrier},
 };
@@ -119,10 +119,11 @@ impl Builder {
         };
         let Settings { crowd, content, carry, broker } = self.settings;
         let broker = Broker::new(broker, TokenKey::random());
-        let introductions = Introductions::new(broker.clone(), stun.as_ref().map(Stun::local_addr), carry.token_life);
+        let introductions = Introductions::new(broker.clone(), stun.as_ref().map(Stun::local_addr));
         let started = (Instant::now(), SystemTime::now());
         let crowds = Crowds::new(crowd, started.0.elapsed(), rand::random())?;
-        let carrier = Arc::new(Carrier::new(crowds, carry, content, Arc::new(introductions), started));
+        let store = Store::new(content)?;
+        let carrier = Arc::new(Carrier::new(crowds, carry, store, Arc::new(introductions), started));
         runtime.spawn(keep_time(Arc::downgrade(&carrier)));
         Ok(Flashback { whole: Arc::new(Whole { carrier, broker, stun, render: self.render }) })
     }

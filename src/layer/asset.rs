@@ -8,11 +8,16 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
-use super::coding;
+use super::{coding, reserved};
 
 /// Names this build of the client in URLs, so that a browser may keep it for ever.
 pub(super) fn version() -> &'static str {
     &VERSION
+}
+
+/// Where a page finds the script.
+pub(super) fn client_url() -> String {
+    format!("{}client.js?v={}", reserved::PREFIX, version())
 }
 
 /// The file of this name, if it is one of ours.

@@ -20,8 +20,8 @@ use super::{
     tally::Tally,
 };
 use crate::{
-    content::{self, Page, Store},
-    crowd::{Change, Crowds, Key, Mode, Sighting, State, Time},
+    content::{Page, Store},
+    crowd::{Change, Crowds, ForceError, Key, Mode, Sighting, State, Time},
     telemetry::Event,
 };
 
@@ -29,11 +29,10 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Carrier {
     pub(crate) crowds: Crowds,
-    pub(crate) store: Arc<Store>,
+    pub(crate) store: Store,
     pub(crate) pages: Pages,
     pub(crate) tally: Tally,
     pub(crate) settings: Settings,
-    pub(crate) content: content::Settings,
     pub(crate) introducer: Arc<dyn Introducer>,
     events: broadcast::Sender<Event>,
     /// Time zero of the detector, and the wall clock then: durations come from the monotonic clock alone.
@@ -71,18 +70,17 @@ impl Carrier {
     pub(crate) fn new(
         crowds: Crowds,
         settings: Settings,
-        content: content::Settings,
+        store: Store,
         introducer: Arc<dyn Introducer>,
         started: (Instant, SystemTime),
     ) -> Self {
         let (events, _) = broadcast::channel(EVENTS);
         Self {
             crowds,
-            store: Arc::new(Store::new(&content)),
+            store,
             pages: Pages::default(),
             tally: Tally::default(),
             settings,
-            content,
             introducer,
             events,
             started,
@@ -122,7 +120,7 @@ impl Carrier {
         if !self.pages.any() || self.closed.load(Relaxed) {
             return Route::Calm;
         }
-        if let Some(page) = (state != State::Calm).then(|| self.pages.get(&self.crowds.key(&sighting))).flatten() {
+        if let Some(page) = (state != State::Calm).then(|| self.pages.get(&self.crowds.key(host, uri.path(), uri.query()))).flatten() {
             let depth = self.settings.depth_at(uri.path());
             if depth != Depth::Off && wants_document(headers) {
                 return Route::Page(Visit { page, depth, host: host.to_owned(), visitor });
@@ -140,9 +138,8 @@ impl Carrier {
 
     /// The hot page that the request's object belongs to.
     fn part_of(&self, uri: &Uri, headers: &HeaderMap, sighting: &Sighting<'_>) -> Option<Part> {
-        let referring = referring_page(headers, sighting.host).map(|url| {
-            self.crowds.key(&Sighting { path: url.path(), query: url.query(), referrer: None, ..*sighting })
-        });
+        let referring = referring_page(headers, sighting.host)
+            .map(|url| self.crowds.key(sighting.host, url.path(), url.query()));
         let path_and_query = uri.path_and_query().map_or(uri.path(), |whole| whole.as_str());
         // A page that merely links to another page does not own it.
         if wants_document(headers) {
@@ -167,16 +164,22 @@ impl Carrier {
     }
 
     /// The operator's word on a URL.
-    pub(crate) fn force(&self, host: Option<&str>, path: &str, mode: Mode) {
-        self.crowds.force(self.now(), host, path, mode);
+    pub(crate) fn force(&self, host: Option<&str>, path: &str, mode: Mode) -> Result<(), ForceError> {
+        self.crowds.force(self.now(), host, path, mode)?;
         self.settle();
+        Ok(())
     }
 
     /// About once a second: lets crowds cool, and publishes the counts.
     pub(crate) fn tick(&self) {
         self.crowds.tick(self.now());
         self.settle();
-        self.tally.publish();
+        self.publish();
+    }
+
+    /// Hands the counts to the metrics recorder, if the application has installed one.
+    pub(crate) fn publish(&self) {
+        self.tally.publish(self.pages.len(), self.introducer.peer_bytes());
     }
 
     /// Ends the carrying: visitors are told to leave, and every later response is the inner service's own.
@@ -198,7 +201,7 @@ impl Carrier {
         match change.to {
             State::Hot | State::Cooling if !change.key.is_site() => {
                 if !self.closed.load(Relaxed) {
-                    self.pages.open(&change.key, Page::new(&self.content));
+                    self.pages.open(&change.key, Page::new(self.store.settings()));
                 }
             }
             State::Calm => self.end(&change.key),

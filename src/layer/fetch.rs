@@ -94,7 +94,7 @@ where
                 }
                 // The leading request hangs: this one takes its own chance.
                 Err(_) => {
-                    carrier.tally.fault(metric::ORIGIN_SLOW);
+                    carrier.tally.fault(metric::ORIGIN_TIMEOUT);
                     break;
                 }
             },

@@ -1,6 +1,6 @@
 //! What the layer needs of the broker. The two do not know each other; `Flashback` introduces them.
 
-use std::{fmt, net::IpAddr, pin::Pin};
+use std::{fmt, net::IpAddr, pin::Pin, time::Duration};
 
 use axum::body::Body;
 use http::{Request, Response};
@@ -9,14 +9,17 @@ use crate::content::RoomId;
 
 /// Opens rooms for hot pages and lets visitors in.
 pub(crate) trait Introducer: fmt::Debug + Send + Sync {
-    /// A room for a page that has become hot. Opening it again changes nothing.
-    fn open(&self, room: RoomId);
+    /// A room for a page that has become hot; false if there is none to be had. Opening it again changes nothing.
+    fn open(&self, room: RoomId) -> bool;
 
     /// The page is calm: its visitors are told to leave.
     fn close(&self, room: RoomId);
 
-    /// The right of one visitor to enter `room`, from the prefix of its address, for a limited time.
+    /// The right of one visitor to enter `room`, from the prefix of its address, for [`token_life`](Self::token_life).
     fn token(&self, room: RoomId, visitor: IpAddr) -> String;
+
+    /// How long a token is good.
+    fn token_life(&self) -> Duration;
 
     /// Answers the request for a signalling socket.
     fn upgrade(&self, request: Request<Body>, visitor: IpAddr) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
@@ -29,6 +32,9 @@ pub(crate) trait Introducer: fmt::Debug + Send + Sync {
 
     /// Visitors in `room`, and the payload bytes that they report to have got from each other.
     fn attendance(&self, room: RoomId) -> Attendance;
+
+    /// Payload bytes that visitors of all rooms, closed ones included, report to have got from each other.
+    fn peer_bytes(&self) -> u64;
 }
 
 /// Where a STUN responder answers.

@@ -114,7 +114,9 @@ impl Visited<'_> {
     /// What this visitor is told, or nothing if it cannot be written.
     fn snippet(&self, injection: &Injection, listed: &Listed) -> Option<Bytes> {
         let Self { carrier, visit, .. } = self;
-        visit.page.open_room(&*carrier.introducer);
+        if !visit.page.open_room(&*carrier.introducer) {
+            return None;
+        }
         let stun = carrier.introducer.stun();
         let snippet = Snippet {
             client: &asset::client_url(),
@@ -146,7 +148,7 @@ fn page_url(parts: &request::Parts, host: &str) -> Option<Url> {
 /// A carried page is fresh for half of a token's life: a `304` then never brings a token back that is about to end.
 fn variant(carrier: &Carrier, visit: &Visit) -> Variant {
     let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let period = seconds / (carrier.settings.token_life.as_secs() / 2).max(1);
+    let period = seconds / (carrier.introducer.token_life().as_secs() / 2).max(1);
     Variant::new(&format!("{}.{}.{period}", asset::version(), visit.page.room))
 }
 

@@ -9,9 +9,12 @@ use dashmap::DashMap;
 use http::{HeaderMap, header};
 use url::Url;
 
-use super::introducer::Introducer;
+use super::{
+    inject::{Carried, Objects},
+    introducer::Introducer,
+};
 use crate::{
-    content::{Page, RoomId},
+    content::{Digest, Entry, Page, RoomId},
     crowd::Key,
 };
 
@@ -24,6 +27,7 @@ pub(crate) struct HotPage {
     pub(crate) room: RoomId,
     opened: AtomicBool,
     page: Mutex<Page>,
+    listed: Mutex<Listed>,
     /// Bytes that the inner service sent for it since it is hot.
     pub(crate) origin_bytes: AtomicU64,
     /// Bytes that were sent for it from memory.
@@ -38,16 +42,65 @@ impl HotPage {
     }
 
     /// Opens the room when the first visitor is about to be told of it: an image that is hot by itself needs none.
-    pub(super) fn open_room(&self, introducer: &dyn Introducer) {
-        if !self.opened.swap(true, Relaxed) {
-            introducer.open(self.room);
+    /// False if the broker has no room left: then the page is not carried.
+    pub(super) fn open_room(&self, introducer: &dyn Introducer) -> bool {
+        // Visitors who come at the same moment may both open it; the second time changes nothing.
+        if !self.opened.load(Relaxed) {
+            self.opened.store(introducer.open(self.room), Relaxed);
         }
+        self.opened.load(Relaxed)
+    }
+
+    /// The manifest as pages are told it, written anew only when it has changed.
+    pub(super) fn listed(&self) -> Listed {
+        let page = self.page();
+        let version = page.manifest().version();
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        if listed.version != Some(version) {
+            *listed = Listed::of(page.entries(), version);
+        }
+        listed.clone()
     }
 
     pub(super) fn close_room(&self, introducer: &dyn Introducer) {
         if self.opened.swap(false, Relaxed) {
             introducer.close(self.room);
         }
+    }
+}
+
+/// A manifest in the forms that a page needs.
+#[derive(Clone, Debug)]
+pub(super) struct Listed {
+    version: Option<u64>,
+    /// The JSON list.
+    pub(super) objects: Objects,
+    /// What may be held.
+    pub(super) carried: Arc<Carried>,
+    empty: bool,
+}
+
+impl Listed {
+    fn of(entries: &[Entry], version: u64) -> Self {
+        let carried = Carried::new(entries.iter().map(|entry| (entry.url.as_str(), entry.kind.as_str())));
+        match Objects::new(entries) {
+            Ok(objects) => {
+                Self { version: Some(version), objects, carried: Arc::new(carried), empty: entries.is_empty() }
+            }
+            // Strings and numbers are always JSON; were they not, the page would go out as it is.
+            Err(_) => Self { version: Some(version), ..Self::default() },
+        }
+    }
+
+    /// Whether there is nothing to carry yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.empty
+    }
+}
+
+impl Default for Listed {
+    fn default() -> Self {
+        Self { version: None, objects: Objects::none(), carried: Arc::default(), empty: true }
     }
 }
 
@@ -64,7 +117,11 @@ impl Pages {
         self.count.load(Relaxed) > 0
     }
 
-    pub(super) fn get(&self, key: &Key) -> Option<Arc<HotPage>> {
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Relaxed)
+    }
+
+    pub(crate) fn get(&self, key: &Key) -> Option<Arc<HotPage>> {
         self.by_key.get(key).map(|page| Arc::clone(&page))
     }
 
@@ -81,6 +138,7 @@ impl Pages {
                 room: RoomId(rand::random()),
                 opened: AtomicBool::new(false),
                 page: Mutex::new(page),
+                listed: Mutex::default(),
                 origin_bytes: AtomicU64::new(0),
                 store_bytes: AtomicU64::new(0),
             })
@@ -101,8 +159,13 @@ impl Pages {
         }
         self.by_key
             .iter()
-            .find(|page| page.key.host() == host && page.page().refers_to(path_and_query))
+            .find(|page| page.key.host().eq_ignore_ascii_case(host) && page.page().refers_to(path_and_query))
             .map(|page| Arc::clone(&page))
+    }
+
+    /// A hot page whose manifest lists this object. What no hot page lists is not given out by its digest.
+    pub(super) fn holding(&self, digest: &Digest) -> Option<Arc<HotPage>> {
+        self.by_key.iter().find(|page| page.page().find(digest).is_some()).map(|page| Arc::clone(&page))
     }
 }
 
@@ -113,5 +176,5 @@ pub(super) fn referring_page(headers: &HeaderMap, host: &str) -> Option<Url> {
         Some(port) => format!("{name}:{port}"),
         None => name.to_owned(),
     });
-    (authority.as_deref() == Some(host)).then_some(referer)
+    authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host)).then_some(referer)
 }

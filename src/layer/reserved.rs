@@ -1,13 +1,18 @@
 //! The endpoints under the reserved prefix: the client's files, the door to the broker, and the way out to verified
 //! bytes. They answer only from memory; the inner service never sees them.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{sync::Arc, time::SystemTime};
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 
-use super::{asset, carrier::Carrier, count::Source, count::counted};
-use crate::content::{Digest, answer};
+use super::{
+    asset,
+    carrier::Carrier,
+    count::{Source, counted},
+    pages::HotPage,
+};
+use crate::content::{Digest, Object};
 
 /// The one prefix that a site gives up.
 pub const PREFIX: &str = "/.flashback/";
@@ -42,31 +47,32 @@ fn live(carrier: &Carrier) -> Response<Body> {
 }
 
 async fn signal(carrier: &Carrier, parts: Parts) -> Response<Body> {
-    let visitor: IpAddr = carrier.visitor(&parts.extensions);
+    let visitor = carrier.visitor(&parts.extensions);
     carrier.introducer.upgrade(Request::from_parts(parts, Body::empty()), visitor).await
 }
 
 /// An object by its digest. What is not in memory any more is asked of the origin under the object's own URL, by the
 /// visitor; it is never fetched from here, or a stranger could make us fetch.
-fn object(carrier: &Carrier, digest: &str, headers: &HeaderMap) -> Response<Body> {
-    let found = digest.parse::<Digest>().ok().and_then(|digest| carrier.store.by_digest(&digest));
-    let Some(object) = found else { return not_found() };
-    let page = carrier.pages.holding(object.digest());
-    let Some(page) = page else { return not_found() };
-    counted(answer::stored(&object, headers, carrier.wall_now()), Source::Store, carrier, &page)
+fn object(carrier: &Arc<Carrier>, digest: &str, headers: &HeaderMap) -> Response<Body> {
+    let Some((object, page)) = listed(carrier, digest) else { return not_found() };
+    counted(object.answer(headers, SystemTime::now()).map(Body::new), Source::Store, carrier, &page)
 }
 
-fn digests(carrier: &Carrier, digest: &str) -> Response<Body> {
-    let Ok(digest) = digest.parse::<Digest>() else { return not_found() };
-    let Some(object) = carrier.store.by_digest(&digest) else { return not_found() };
-    let Some(page) = carrier.pages.holding(digest) else { return not_found() };
-    let list = object.digests().list();
-    let mut response = Response::new(Body::from(list));
+/// The digests of an object's chunks, where the manifest is too short for them.
+fn digests(carrier: &Arc<Carrier>, digest: &str) -> Response<Body> {
+    let Some((object, page)) = listed(carrier, digest) else { return not_found() };
+    let mut response = Response::new(Body::from(object.digests().list()));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     // Named by its own digest, so it can never change.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     counted(response, Source::Store, carrier, &page)
+}
+
+/// What is in memory and in the manifest of a hot page.
+fn listed(carrier: &Carrier, digest: &str) -> Option<(Arc<Object>, Arc<HotPage>)> {
+    let digest: Digest = digest.parse().ok()?;
+    Some((carrier.store.by_digest(&digest)?, carrier.pages.holding(&digest)?))
 }
 
 fn not_found() -> Response<Body> {

@@ -52,10 +52,6 @@ pub struct Settings {
     /// 200 ms to control a page, and a delay above 300 ms is felt.
     #[serde(with = "humantime_serde")]
     pub hold: Duration,
-    /// How long a visitor may take from getting the page to joining the swarm, and to come back after a lost socket. 10min:
-    /// longer than a page load on a bad link, shorter than most crowds.
-    #[serde(with = "humantime_serde")]
-    pub token_life: Duration,
     /// How long a request waits for the first bytes of another one for the same object before it goes to the origin
     /// itself. 5s: a slow origin answers within it; a hanging one must not stall the crowd.
     #[serde(with = "humantime_serde")]
@@ -71,9 +67,6 @@ pub enum SettingsError {
     /// The hold would be felt as a broken page.
     #[error("hold = {}: must be at most 5s, or visitors would look at a page without images", humantime::format_duration(*.0))]
     Hold(Duration),
-    /// A token that has expired on arrival.
-    #[error("token_life = {}: must be at least 10s, or visitors on slow links could never join", humantime::format_duration(*.0))]
-    TokenLife(Duration),
     /// A prefix that no path has.
     #[error("paths: prefix '{0}' must start with a slash")]
     Prefix(String),
@@ -87,9 +80,6 @@ impl Settings {
     pub fn check(&self) -> Result<(), SettingsError> {
         if self.hold > Duration::from_secs(5) {
             return Err(SettingsError::Hold(self.hold));
-        }
-        if self.token_life < Duration::from_secs(10) {
-            return Err(SettingsError::TokenLife(self.token_life));
         }
         match self.paths.iter().find(|path| !path.prefix.starts_with('/')) {
             Some(path) => Err(SettingsError::Prefix(path.prefix.clone())),
@@ -113,7 +103,6 @@ impl Default for Settings {
         Self {
             depth: Depth::Media,
             hold: Duration::from_millis(300),
-            token_life: Duration::from_mins(10),
             coalesce_wait: Duration::from_secs(5),
             paths: Vec::new(),
         }
@@ -138,7 +127,6 @@ mod tests {
     fn bad_values_are_named() {
         let fault = |settings: Settings| settings.check().expect_err("is refused").to_string();
         assert!(fault(Settings { hold: Duration::from_mins(1), ..Settings::default() }).contains("1m"));
-        assert!(fault(Settings { token_life: Duration::ZERO, ..Settings::default() }).contains("0s"));
         let paths = vec![PathDepth { prefix: "a".to_owned(), depth: Depth::Off }];
         assert!(fault(Settings { paths, ..Settings::default() }).contains("'a'"));
         assert_eq!(Settings::default().check(), Ok(()));
