@@ -48,6 +48,38 @@ fn visitors_and_broker_speak_as_the_vectors_say() {
 }
 
 #[test]
+fn held_ranges_are_as_the_vectors_say() {
+    for vector in vectors(include_str!("vectors/ranges.json")) {
+        let name = text(&vector["name"]);
+        if vector.get("steps").is_none() {
+            let (left, right) = (ranges(&vector["left"]), ranges(&vector["right"]));
+            assert_eq!(left.subtract(&right), ranges(&vector["subtract"]), "{name}");
+            assert_eq!(left.intersect(&right), ranges(&vector["intersect"]), "{name}");
+            continue;
+        }
+        let mut set = Ranges::new();
+        for step in list(&vector["steps"]) {
+            let range = word(&step[1])..word(&step[2]);
+            match text(&step[0]) {
+                "insert" => set.insert(range),
+                _ => set.remove(range),
+            }
+        }
+        let runs: Vec<_> = list(&vector["runs"])
+            .iter()
+            .map(|run| word(&run[0])..word(&run[1]))
+            .collect();
+        assert_eq!(set.runs().collect::<Vec<_>>(), runs, "{name}");
+        assert_eq!(Some(set.count()), vector["count"].as_u64(), "{name}");
+        let have = Message::Have(Have {
+            credit: 0,
+            ranges: set,
+        });
+        assert_eq!(have.encode()[2..], wire(&vector), "{name}");
+    }
+}
+
+#[test]
 fn every_fault_of_form_is_shown_by_a_vector() {
     let shown: Vec<_> = [
         include_str!("vectors/messages.json"),

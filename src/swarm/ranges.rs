@@ -191,3 +191,130 @@ impl FromIterator<Range<u32>> for Ranges {
         set
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The stupid twin: one flag per number.
+    const SPAN: u32 = 96;
+
+    fn flags(set: &Ranges) -> Vec<bool> {
+        (0..SPAN).map(|number| set.contains(number)).collect()
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<(bool, u32, u32)>> {
+        prop::collection::vec((prop::bool::weighted(0.7), 0..SPAN, 0..16_u32), 0..60)
+    }
+
+    /// Runs the steps on both twins and checks that they agree after each.
+    fn build(steps: Vec<(bool, u32, u32)>) -> (Ranges, Vec<bool>) {
+        let (mut set, mut twin) = (Ranges::new(), vec![false; SPAN as usize]);
+        for (insert, start, length) in steps {
+            let range = start..(start + length).min(SPAN);
+            if insert {
+                set.insert(range.clone())
+            } else {
+                set.remove(range.clone())
+            }
+            range.for_each(|number| twin[number as usize] = insert);
+            assert_eq!(flags(&set), twin);
+            assert_canonical(&set);
+        }
+        (set, twin)
+    }
+
+    fn assert_canonical(set: &Ranges) {
+        assert!(
+            set.0.iter().all(|run| run.start < run.end),
+            "an empty run in {set:?}"
+        );
+        assert!(
+            set.0.windows(2).all(|pair| pair[0].end < pair[1].start),
+            "runs touch in {set:?}"
+        );
+    }
+
+    fn combine(left: &[bool], right: &[bool], rule: impl Fn(bool, bool) -> bool) -> Vec<bool> {
+        left.iter()
+            .zip(right)
+            .map(|(left, right)| rule(*left, *right))
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_set_agrees_with_its_twin(steps in steps()) {
+            let (set, twin) = build(steps);
+            let numbers: Vec<u32> = (0..SPAN).filter(|number| twin[*number as usize]).collect();
+            prop_assert_eq!(set.iter().collect::<Vec<_>>(), numbers.clone());
+            prop_assert_eq!(set.count(), numbers.len() as u64);
+            prop_assert_eq!(set.is_empty(), numbers.is_empty());
+            for (index, number) in numbers.iter().enumerate() {
+                prop_assert_eq!(set.nth(index as u64), Some(*number));
+            }
+            prop_assert_eq!(set.nth(set.count()), None);
+            prop_assert_eq!(set.runs().collect::<Ranges>(), set);
+        }
+
+        #[test]
+        fn two_sets_combine_as_their_twins(left in steps(), right in steps()) {
+            let ((left, left_twin), (right, right_twin)) = (build(left), build(right));
+            let missing = left.subtract(&right);
+            let common = left.intersect(&right);
+            let mut both = left.clone();
+            both.extend(&right);
+            for set in [&missing, &common, &both] {
+                assert_canonical(set);
+            }
+            prop_assert_eq!(flags(&missing), combine(&left_twin, &right_twin, |a, b| a && !b));
+            prop_assert_eq!(flags(&common), combine(&left_twin, &right_twin, |a, b| a && b));
+            prop_assert_eq!(flags(&both), combine(&left_twin, &right_twin, |a, b| a || b));
+        }
+
+        #[test]
+        fn a_set_survives_the_wire(steps in steps()) {
+            let (set, _) = build(steps);
+            let mut bytes = Vec::new();
+            set.write(&mut bytes);
+            let mut reader = Reader::new(&bytes);
+            prop_assert_eq!(Ranges::read(&mut reader), Ok(set));
+            prop_assert_eq!(reader.end(), Ok(()));
+        }
+
+        /// A set that was read is canonical whatever the bytes were, or the twins above prove nothing.
+        #[test]
+        fn what_is_read_is_canonical(bytes in prop::collection::vec(0..4_u8, 0..24)) {
+            if let Ok(set) = Ranges::read(&mut Reader::new(&bytes)) {
+                assert_canonical(&set);
+            }
+        }
+    }
+
+    #[test]
+    fn a_broken_set_is_told_in_parts() {
+        let set: Ranges = (0..10_000).map(|number| number * 2..number * 2 + 1).collect();
+        let parts: Vec<_> = set.parts().collect();
+        assert_eq!(parts.len(), 3);
+        let mut whole = Ranges::new();
+        parts.iter().for_each(|part| whole.extend(part));
+        assert_eq!(whole, set);
+    }
+
+    #[test]
+    fn the_largest_wire_form_fits_a_message() {
+        // The most bytes that 2^24 numbers buy: all gaps and lengths of two bytes, then as many of three as remain.
+        let set: Ranges = (0..Ranges::WIRE_MAX as u32)
+            .map(|run| run * 4_096..run * 4_096 + 2_048)
+            .collect();
+        let mut bytes = Vec::new();
+        set.write(&mut bytes);
+        assert!(
+            bytes.len() < crate::swarm::message::MESSAGE_MAX / 2 + 1_024,
+            "{} bytes",
+            bytes.len()
+        );
+    }
+}
