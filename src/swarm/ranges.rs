@@ -249,7 +249,7 @@ mod tests {
         fn a_set_agrees_with_its_twin(steps in steps()) {
             let (set, twin) = build(steps);
             let numbers: Vec<u32> = (0..SPAN).filter(|number| twin[*number as usize]).collect();
-            prop_assert_eq!(set.iter().collect::<Vec<_>>(), numbers.clone());
+            prop_assert_eq!(&set.iter().collect::<Vec<_>>(), &numbers);
             prop_assert_eq!(set.count(), numbers.len() as u64);
             prop_assert_eq!(set.is_empty(), numbers.is_empty());
             for (index, number) in numbers.iter().enumerate() {
@@ -264,8 +264,7 @@ mod tests {
             let ((left, left_twin), (right, right_twin)) = (build(left), build(right));
             let missing = left.subtract(&right);
             let common = left.intersect(&right);
-            let mut both = left.clone();
-            both.extend(&right);
+            let both: Ranges = left.runs().chain(right.runs()).collect();
             for set in [&missing, &common, &both] {
                 assert_canonical(set);
             }
