@@ -73,7 +73,9 @@ impl Flashback {
 
 impl fmt::Debug for Flashback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Flashback").field("stun", &self.stun_addr()).finish_non_exhaustive()
+        f.debug_struct("Flashback")
+            .field("stun", &self.stun_addr())
+            .finish_non_exhaustive()
     }
 }
 

@@ -538,7 +538,7 @@ async fn a_drain_sends_everyone_away_and_ends() {
 
 #[tokio::test]
 async fn stun_answers_a_binding_request_and_nothing_else() {
-    let stun = Stun::bind((CLIENT, 0).into(), 5).await.unwrap();
+    let stun = Stun::bind((CLIENT, 0).into(), 5).unwrap();
     let socket = UdpSocket::bind((CLIENT, 0)).await.unwrap();
     socket.connect(stun.local_addr()).await.unwrap();
     let request = |id: u8| [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[id; 12]].concat();
@@ -568,7 +568,7 @@ async fn stun_answers_a_binding_request_and_nothing_else() {
 
 #[tokio::test]
 async fn stun_stops_answering_a_flood_and_frees_its_port() {
-    let stun = Stun::bind((CLIENT, 0).into(), 5).await.unwrap();
+    let stun = Stun::bind((CLIENT, 0).into(), 5).unwrap();
     let address = stun.local_addr();
     let socket = UdpSocket::bind((CLIENT, 0)).await.unwrap();
     socket.connect(address).await.unwrap();

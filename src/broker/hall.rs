@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use bytes::Bytes;
@@ -22,7 +25,11 @@ use crate::{
 
 /// A room, its doors and its dice, behind one lock: each turn is some microseconds, and no turn awaits.
 #[derive(Debug)]
-pub(super) struct Hall(Mutex<Inner>);
+pub(super) struct Hall {
+    turn: Mutex<Inner>,
+    /// Introductions of all rooms.
+    introductions: Arc<AtomicU64>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -44,14 +51,15 @@ pub(super) enum Out {
 }
 
 impl Hall {
-    pub(super) fn new(rules: Rules) -> Self {
-        Self(Mutex::new(Inner {
+    pub(super) fn new(rules: Rules, introductions: Arc<AtomicU64>) -> Self {
+        let turn = Mutex::new(Inner {
             room: Room::new(rules),
             doors: HashMap::default(),
             rng: StdRng::from_rng(&mut rand::rng()),
             mail: Vec::new(),
             closed: false,
-        }))
+        });
+        Self { turn, introductions }
     }
 
     /// Lets a visitor in. What it is told comes out of the receiver; a receiver that ends without [`Out::Leave`]
@@ -67,7 +75,7 @@ impl Hall {
         let (door, exit) = mpsc::channel(queue);
         inner.doors.insert(id, door);
         gauge!(metric::VISITORS).increment(1);
-        introduced(met);
+        self.introduced(met);
         inner.deliver();
         Ok((id, exit))
     }
@@ -77,6 +85,9 @@ impl Hall {
         let inner = &mut *inner;
         let heard = inner.room.hear(from, message, &mut inner.rng, &mut inner.mail)?;
         inner.deliver();
+        if let Heard::Introduced(met) = heard {
+            self.introduced(met);
+        }
         count(heard);
         Ok(match heard {
             Heard::Reported(grown) => Some(grown),
@@ -113,9 +124,14 @@ impl Hall {
         self.lock().room.reported()
     }
 
+    fn introduced(&self, met: usize) {
+        self.introductions.fetch_add(met as u64, Relaxed);
+        counter!(metric::INTRODUCTIONS, "via" => "broker").increment(met as u64);
+    }
+
     /// A turn that panicked leaves a room that is still a room; the other visitors keep it.
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -148,8 +164,7 @@ impl Inner {
 
 fn count(heard: Heard) {
     match heard {
-        Heard::Nothing => {}
-        Heard::Introduced(met) => introduced(met),
+        Heard::Nothing | Heard::Introduced(_) => {}
         Heard::Linked(Outcome::Open, milliseconds) => {
             counter!(metric::PUNCHES, "outcome" => "open").increment(1);
             histogram!(metric::PUNCH_SECONDS).record(f64::from(milliseconds) / 1_000.0);
@@ -161,10 +176,6 @@ fn count(heard: Heard) {
             counter!(metric::BYTES, "source" => "peer", "by" => "visitors").increment(grown.peer);
         }
     }
-}
-
-fn introduced(met: usize) {
-    counter!(metric::INTRODUCTIONS, "via" => "broker").increment(met as u64);
 }
 
 /// Marked as what visitors say: a liar can raise it.

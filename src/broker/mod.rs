@@ -44,8 +44,8 @@ mod session;
 #[cfg(feature = "layer")]
 mod udp;
 
-pub use room::{Envelope, Full, Heard, Reported, Room, Rules};
 pub use crate::content::RoomId;
+pub use room::{Envelope, Full, Heard, Reported, Room, Rules};
 #[cfg(feature = "layer")]
 pub use service::{Broker, Totals};
 pub use settings::{Settings, SettingsError};

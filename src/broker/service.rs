@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     fmt,
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -40,6 +43,7 @@ struct Inner {
     /// At most `settings.rooms`.
     halls: RwLock<HashMap<RoomId, Arc<Hall>, RandomState>>,
     house: Mutex<House>,
+    introductions: Arc<AtomicU64>,
     /// Told whenever a socket ends.
     left: Notify,
 }
@@ -57,6 +61,8 @@ struct House {
 pub struct Totals {
     /// Visitors in all rooms.
     pub visitors: usize,
+    /// Introductions of two visitors since the broker began.
+    pub introductions: u64,
     /// Their claims.
     pub reported: Reported,
 }
@@ -95,6 +101,7 @@ impl Broker {
             key,
             halls: RwLock::default(),
             house: Mutex::default(),
+            introductions: Arc::default(),
             left: Notify::new(),
         }))
     }
@@ -108,7 +115,13 @@ impl Broker {
         }
         let free = halls.len() < self.0.settings.rooms;
         if free {
-            halls.insert(room, Arc::new(Hall::new(self.0.settings.rules())));
+            halls.insert(
+                room,
+                Arc::new(Hall::new(
+                    self.0.settings.rules(),
+                    Arc::clone(&self.0.introductions),
+                )),
+            );
         } else {
             shed("rooms");
         }
@@ -159,6 +172,7 @@ impl Broker {
         let visitors = halls.values().map(|hall| hall.len()).sum();
         Totals {
             visitors,
+            introductions: self.0.introductions.load(Relaxed),
             reported: self.house(|house| house.reported),
         }
     }
@@ -221,7 +235,9 @@ impl Broker {
         }
     }
 
-    pub(super) fn settings(&self) -> &Settings {
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
         &self.0.settings
     }
 

@@ -26,6 +26,9 @@ pub struct Settings {
     pub introductions: usize,
     /// Links after which a visitor is introduced to nobody any more: one and a half times eight.
     pub links: usize,
+    /// Where visitors ask for their own address instead of at our UDP socket: a `stun:` URL. Only needed where the site's host
+    /// name does not lead to this process, as behind a load balancer without UDP.
+    pub stun_url: Option<String>,
     /// Whether visitors learn each other's private addresses. Only for intranets and tests: they connect visitors of
     /// one network directly, and tell strangers about it.
     pub lan_candidates: bool,
@@ -152,6 +155,7 @@ impl Default for Settings {
             sockets_per_address: 256,
             introductions: 4,
             links: 12,
+            stun_url: None,
             lan_candidates: false,
             token_life: Duration::from_secs(600),
             join_within: Duration::from_secs(5),

@@ -31,8 +31,12 @@ impl Stun {
     ///
     /// # Errors
     /// What the system says about the address.
-    pub async fn bind(address: SocketAddr, per_second: u32) -> io::Result<Self> {
-        let socket = UdpSocket::bind(address).await?;
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    pub fn bind(address: SocketAddr, per_second: u32) -> io::Result<Self> {
+        let socket = std::net::UdpSocket::bind(address)?;
+        socket.set_nonblocking(true)?;
+        let socket = UdpSocket::from_std(socket)?;
         let local = socket.local_addr()?;
         let task = tokio::spawn(serve(socket, per_second)).abort_handle();
         Ok(Self { local, task })

@@ -114,23 +114,47 @@ impl Builder {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
         self.settings.check()?;
         let stun = match self.stun {
-            Some(addr) => Some(Stun::bind(addr).map_err(|source| ConfigError::Stun { addr, source })?),
+            Some(addr) => Some(
+                Stun::bind(addr, self.settings.broker.stun_per_second)
+                    .map_err(|source| ConfigError::Stun { addr, source })?,
+            ),
             None => None,
         };
-        let Settings { crowd, content, carry, broker } = self.settings;
-        let broker = Broker::new(broker, TokenKey::random());
+        let Settings {
+            crowd,
+            content,
+            carry,
+            broker,
+        } = self.settings;
+        let broker = Broker::new(broker, TokenKey::random(&mut rand::rng()));
         let introductions = Introductions::new(broker.clone(), stun.as_ref().map(Stun::local_addr));
         let started = (Instant::now(), SystemTime::now());
         let crowds = Crowds::new(crowd, started.0.elapsed(), rand::random())?;
         let store = Store::new(content)?;
-        let carrier = Arc::new(Carrier::new(crowds, carry, store, Arc::new(introductions), started));
+        let carrier = Arc::new(Carrier::new(
+            crowds,
+            carry,
+            store,
+            Arc::new(introductions),
+            started,
+        ));
         runtime.spawn(keep_time(Arc::downgrade(&carrier)));
-        Ok(Flashback { whole: Arc::new(Whole { carrier, broker, stun, render: self.render }) })
+        Ok(Flashback {
+            whole: Arc::new(Whole {
+                carrier,
+                broker,
+                stun,
+                render: self.render,
+            }),
+        })
     }
 }
 
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder").field("settings", &self.settings).field("stun", &self.stun).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("settings", &self.settings)
+            .field("stun", &self.stun)
+            .finish_non_exhaustive()
     }
 }

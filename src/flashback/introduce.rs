@@ -25,7 +25,10 @@ pub(super) struct Introductions {
 impl Introductions {
     pub(super) fn new(broker: Broker, stun: Option<SocketAddr>) -> Self {
         let public = broker.settings().stun_url.clone().map(Stun::Url);
-        Self { stun: public.or(stun.map(|addr| Stun::Port(addr.port()))), broker }
+        Self {
+            stun: public.or(stun.map(|addr| Stun::Port(addr.port()))),
+            broker,
+        }
     }
 }
 
@@ -46,7 +49,11 @@ impl Introducer for Introductions {
         self.broker.settings().token_life
     }
 
-    fn upgrade(&self, request: Request<Body>, visitor: IpAddr) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+    fn upgrade(
+        &self,
+        request: Request<Body>,
+        visitor: IpAddr,
+    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
         let broker = self.broker.clone();
         Box::pin(async move { broker.upgrade(request, visitor).await })
     }

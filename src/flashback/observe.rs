@@ -20,7 +20,12 @@ impl Observed for Flashback {
         let (sums, totals) = (carrier.tally.sums(), broker.totals());
         Status {
             visitors: totals.visitors as u64,
-            crowds: carrier.crowds.crowds(carrier.now()).into_iter().map(|crowd| self.crowd(crowd)).collect(),
+            crowds: carrier
+                .crowds
+                .crowds(carrier.now())
+                .into_iter()
+                .map(|crowd| self.crowd(crowd))
+                .collect(),
             totals: Totals {
                 requests: sums.requests,
                 crowds: sums.crowds,
@@ -36,7 +41,9 @@ impl Observed for Flashback {
     }
 
     fn force(&self, target: &Target, mode: Mode) -> Result<(), ForceError> {
-        self.whole.carrier.force(target.host.as_deref(), &target.path, mode)
+        self.whole
+            .carrier
+            .force(target.host.as_deref(), &target.path, mode)
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Event> {
@@ -53,7 +60,10 @@ impl Flashback {
     fn crowd(&self, crowd: crowd::Crowd) -> Crowd {
         let carrier = &self.whole.carrier;
         let page = carrier.pages.get(&crowd.key);
-        let attendance = page.as_ref().map(|page| carrier.introducer.attendance(page.room)).unwrap_or_default();
+        let attendance = page
+            .as_ref()
+            .map(|page| carrier.introducer.attendance(page.room))
+            .unwrap_or_default();
         let bytes = page.map(|page| Bytes {
             origin: page.origin_bytes.load(Relaxed),
             store: page.store_bytes.load(Relaxed),
@@ -61,14 +71,25 @@ impl Flashback {
         });
         Crowd {
             key: crowd.key.to_string(),
-            state: if crowd.state == State::Hot { CrowdState::Hot } else { CrowdState::Cooling },
+            state: if crowd.state == State::Hot {
+                CrowdState::Hot
+            } else {
+                CrowdState::Cooling
+            },
             since: carrier.wall(crowd.since),
             rule: crowd.rule.as_str().to_owned(),
             scale_s: crowd.scale.as_secs(),
             rate: crowd.rate,
             average: crowd.average,
             audience: crowd.audience,
-            referrers: crowd.referrers.into_iter().map(|(host, share)| Referrer { host: host.into(), share }).collect(),
+            referrers: crowd
+                .referrers
+                .into_iter()
+                .map(|(host, share)| Referrer {
+                    host: host.into(),
+                    share,
+                })
+                .collect(),
             visitors: attendance.visitors,
             bytes: bytes.unwrap_or_default(),
         }

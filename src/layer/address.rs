@@ -30,9 +30,20 @@ mod tests {
     fn a_mapped_address_is_the_address_it_maps() {
         let mut extensions = Extensions::new();
         assert_eq!(visitor(&extensions), None);
-        extensions.insert(ConnectInfo("[::ffff:192.0.2.7]:4711".parse::<SocketAddr>().expect("is an address")));
-        assert_eq!(visitor(&extensions), Some("192.0.2.7".parse().expect("is an address")));
+        extensions.insert(ConnectInfo(
+            "[::ffff:192.0.2.7]:4711"
+                .parse::<SocketAddr>()
+                .expect("is an address"),
+        ));
+        assert_eq!(
+            visitor(&extensions),
+            Some("192.0.2.7".parse().expect("is an address"))
+        );
         extensions.insert(PeerAddr("[2001:db8::1]:1".parse().expect("is an address")));
-        assert_eq!(visitor(&extensions), Some("2001:db8::1".parse().expect("is an address")), "the explicit one wins");
+        assert_eq!(
+            visitor(&extensions),
+            Some("2001:db8::1".parse().expect("is an address")),
+            "the explicit one wins"
+        );
     }
 }

@@ -26,18 +26,31 @@ pub(super) async fn answer(name: &str, query: Option<&str>, visitor: &HeaderMap)
     let (body, coding) = asset.coded(visitor).await;
     let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/javascript; charset=utf-8"),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     if let Some(coding) = coding {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
     }
     let named = query.and_then(|query| query.strip_prefix("v=")) == Some(version());
-    let lifetime = if named && !asset.worker { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let lifetime = if named && !asset.worker {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(lifetime));
     if asset.worker {
         // The worker lies under the prefix but has to answer for the whole site.
-        headers.insert(HeaderName::from_static("service-worker-allowed"), HeaderValue::from_static("/"));
+        headers.insert(
+            HeaderName::from_static("service-worker-allowed"),
+            HeaderValue::from_static("/"),
+        );
     }
     Some(response)
 }
@@ -53,7 +66,13 @@ struct Asset {
 
 impl Asset {
     const fn new(name: &'static str, plain: &'static [u8], worker: bool) -> Self {
-        Self { name, plain, worker, brotli: OnceCell::const_new(), gzip: OnceCell::const_new() }
+        Self {
+            name,
+            plain,
+            worker,
+            brotli: OnceCell::const_new(),
+            gzip: OnceCell::const_new(),
+        }
     }
 
     /// The file as this visitor takes it, and the coding's name.
@@ -81,8 +100,14 @@ impl Asset {
         let mut wanted = HeaderMap::new();
         wanted.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding));
         let mut response = Response::new(Body::from(self.plain));
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/javascript"));
-        to_bytes(coding::encoded(response, &wanted).await.into_body(), self.plain.len() + 1024).await
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/javascript"));
+        to_bytes(
+            coding::encoded(response, &wanted).await.into_body(),
+            self.plain.len() + 1024,
+        )
+        .await
     }
 }
 
@@ -95,5 +120,9 @@ static ASSETS: [Asset; 3] = [
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut hash = Sha256::new();
     ASSETS.iter().for_each(|asset| hash.update(asset.plain));
-    hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 });

@@ -32,11 +32,15 @@ pin_project! {
 
 impl<RB> ResponseBody<RB> {
     pub(super) fn untouched(body: RB) -> Self {
-        Self { kind: Kind::Untouched { body } }
+        Self {
+            kind: Kind::Untouched { body },
+        }
     }
 
     pub(super) fn ours(body: Body) -> Self {
-        Self { kind: Kind::Ours { body } }
+        Self {
+            kind: Kind::Ours { body },
+        }
     }
 }
 
@@ -48,7 +52,10 @@ where
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.project().kind.project() {
             KindProjection::Untouched { body } => body.poll_frame(cx).map_err(Into::into),
             KindProjection::Ours { body } => body.poll_frame(cx).map_err(Into::into),

@@ -104,7 +104,13 @@ impl Carrier {
     }
 
     /// Counts a GET or HEAD request and decides its way. A calm site costs the detector and one atomic load.
-    pub(super) fn route(&self, method: &Method, uri: &Uri, headers: &HeaderMap, extensions: &Extensions) -> Route {
+    pub(super) fn route(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> Route {
         let host = host_of(uri, headers);
         let visitor = self.visitor(extensions);
         let sighting = Sighting {
@@ -120,20 +126,32 @@ impl Carrier {
         if !self.pages.any() || self.closed.load(Relaxed) {
             return Route::Calm;
         }
-        if let Some(page) = (state != State::Calm).then(|| self.pages.get(&self.crowds.key(host, uri.path(), uri.query()))).flatten() {
+        if let Some(page) = (state != State::Calm)
+            .then(|| self.pages.get(&self.crowds.key(host, uri.path(), uri.query())))
+            .flatten()
+        {
             let depth = self.settings.depth_at(uri.path());
             if depth != Depth::Off && wants_document(headers) {
-                return Route::Page(Visit { page, depth, host: host.to_owned(), visitor });
+                return Route::Page(Visit {
+                    page,
+                    depth,
+                    host: host.to_owned(),
+                    visitor,
+                });
             }
             if *method == Method::GET && depth != Depth::Off {
-                return Route::Object(Part { page, host: host.to_owned() });
+                return Route::Object(Part {
+                    page,
+                    host: host.to_owned(),
+                });
             }
             return Route::Calm;
         }
         if *method != Method::GET {
             return Route::Calm;
         }
-        self.part_of(uri, headers, &sighting).map_or(Route::Calm, Route::Object)
+        self.part_of(uri, headers, &sighting)
+            .map_or(Route::Calm, Route::Object)
     }
 
     /// The hot page that the request's object belongs to.
@@ -145,13 +163,18 @@ impl Carrier {
         if wants_document(headers) {
             return None;
         }
-        let page = self.pages.owner(sighting.host, path_and_query, referring.as_ref())?;
+        let page = self
+            .pages
+            .owner(sighting.host, path_and_query, referring.as_ref())?;
         let depth = self.settings.depth_at(page.key.path());
-        (depth != Depth::Off).then(|| Part { page, host: sighting.host.to_owned() })
+        (depth != Depth::Off).then(|| Part {
+            page,
+            host: sighting.host.to_owned(),
+        })
     }
 
     /// The visitor's address. Without one, all requests count as one client's, and no crowd is ever seen.
-    fn visitor(&self, extensions: &Extensions) -> IpAddr {
+    pub(super) fn visitor(&self, extensions: &Extensions) -> IpAddr {
         address::visitor(extensions).unwrap_or_else(|| {
             self.no_address.call_once(|| {
                 tracing::warn!(

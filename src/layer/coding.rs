@@ -28,9 +28,14 @@ pub(super) async fn decoded(response: Response<Body>) -> Response<Body> {
 pub(super) async fn encoded(response: Response<Body>, visitor: &HeaderMap) -> Response<Body> {
     let mut request = Request::new(Body::empty());
     if let Some(accepted) = visitor.get(header::ACCEPT_ENCODING) {
-        request.headers_mut().insert(header::ACCEPT_ENCODING, accepted.clone());
+        request
+            .headers_mut()
+            .insert(header::ACCEPT_ENCODING, accepted.clone());
     }
-    match Compression::new(service_fn(once(response))).oneshot(request).await {
+    match Compression::new(service_fn(once(response)))
+        .oneshot(request)
+        .await
+    {
         Ok(response) => response.map(Body::new),
         Err(never) => match never {},
     }
@@ -39,5 +44,9 @@ pub(super) async fn encoded(response: Response<Body>, visitor: &HeaderMap) -> Re
 /// A handler that has one response to give. Oneshot calls it once.
 fn once(response: Response<Body>) -> impl FnMut(Request<Body>) -> Ready<Result<Response<Body>, Infallible>> {
     let mut response = Some(response);
-    move |_| ready(Ok(response.take().unwrap_or_else(|| Response::new(Body::from(Bytes::new())))))
+    move |_| {
+        ready(Ok(response
+            .take()
+            .unwrap_or_else(|| Response::new(Body::from(Bytes::new())))))
+    }
 }

@@ -32,7 +32,14 @@ pub(super) fn counted(
     page: &Arc<HotPage>,
 ) -> Response<Body> {
     let (carrier, page) = (Arc::clone(carrier), Arc::clone(page));
-    response.map(|body| Body::new(Counted { body, source, carrier, page }))
+    response.map(|body| {
+        Body::new(Counted {
+            body,
+            source,
+            carrier,
+            page,
+        })
+    })
 }
 
 struct Counted {
@@ -46,9 +53,15 @@ impl http_body::Body for Counted {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if let Some(Some(bytes)) = frame.as_ref().map(|frame| frame.as_ref().ok().and_then(Frame::data_ref)) {
+        if let Some(Some(bytes)) = frame
+            .as_ref()
+            .map(|frame| frame.as_ref().ok().and_then(Frame::data_ref))
+        {
             let length = bytes.len() as u64;
             let (total, page) = match self.source {
                 Source::Origin => (&self.carrier.tally.origin_bytes, &self.page.origin_bytes),

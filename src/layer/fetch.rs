@@ -6,7 +6,6 @@ use std::{future::poll_fn, panic, pin::pin, sync::Arc, time::SystemTime};
 use axum::{BoxError, body::Body};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, request};
-use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use tokio::{sync::oneshot, time::timeout};
 use tower::Service;
@@ -38,10 +37,24 @@ pub(super) struct Asked<B> {
 }
 
 impl<B> Asked<B> {
-    pub(super) fn new(parts: request::Parts, body: B, host: &str, encoding: Encoding, page: Arc<HotPage>) -> Self {
-        let path_and_query = parts.uri.path_and_query().map_or(parts.uri.path(), |whole| whole.as_str());
+    pub(super) fn new(
+        parts: request::Parts,
+        body: B,
+        host: &str,
+        encoding: Encoding,
+        page: Arc<HotPage>,
+    ) -> Self {
+        let path_and_query = parts
+            .uri
+            .path_and_query()
+            .map_or(parts.uri.path(), |whole| whole.as_str());
         let key = ObjectKey::new(host, path_and_query, encoding);
-        Self { parts, body, key, page }
+        Self {
+            parts,
+            body,
+            key,
+            page,
+        }
     }
 
     fn into_request(self) -> Request<B> {
@@ -85,7 +98,12 @@ where
                 }
                 Ok(Outcome::Streaming(stream)) => {
                     let answer = stream.answer(&asked.parts.headers, now).map(Body::new);
-                    return Ok(Fetched::Ours(counted(answer, Source::Store, carrier, &asked.page)));
+                    return Ok(Fetched::Ours(counted(
+                        answer,
+                        Source::Store,
+                        carrier,
+                        &asked.page,
+                    )));
                 }
                 Ok(Outcome::Again) => {}
                 Ok(Outcome::Pass(reason)) => {
@@ -145,7 +163,12 @@ where
         Ok(Ok(Led::Answer(answer))) => Ok(Fetched::Ours(counted(answer, Source::Origin, carrier, &page))),
         Ok(Ok(Led::Own(response, reason))) => {
             carrier.tally.passed(reason.as_str());
-            Ok(Fetched::Ours(counted(relay(response, &visitor).map(Body::new), Source::Origin, carrier, &page)))
+            Ok(Fetched::Ours(counted(
+                relay(response, &visitor).map(Body::new),
+                Source::Origin,
+                carrier,
+                &page,
+            )))
         }
         Ok(Err(error)) => Err(error),
         // The task ended without a word: the inner service panicked. The server is to see that, as it would without us.

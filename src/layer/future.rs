@@ -40,11 +40,15 @@ pub(super) type HotFuture<RB, E> = Pin<Box<dyn Future<Output = Result<HotRespons
 
 impl<F, RB, E> ResponseFuture<F, RB, E> {
     pub(super) fn calm(inner: F) -> Self {
-        Self { kind: Kind::Calm { inner } }
+        Self {
+            kind: Kind::Calm { inner },
+        }
     }
 
     pub(super) fn hot(ours: HotFuture<RB, E>) -> Self {
-        Self { kind: Kind::Hot { ours } }
+        Self {
+            kind: Kind::Hot { ours },
+        }
     }
 }
 
@@ -56,7 +60,9 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(match self.project().kind.project() {
-            KindProjection::Calm { inner } => ready!(inner.poll(cx)).map(|response| response.map(ResponseBody::untouched)),
+            KindProjection::Calm { inner } => {
+                ready!(inner.poll(cx)).map(|response| response.map(ResponseBody::untouched))
+            }
             KindProjection::Hot { ours } => ready!(ours.as_mut().poll(cx)).map(|response| match response {
                 HotResponse::Passed(response) => response.map(ResponseBody::untouched),
                 HotResponse::Ours(response) => response.map(ResponseBody::ours),

@@ -22,7 +22,11 @@ pub(crate) trait Introducer: fmt::Debug + Send + Sync {
     fn token_life(&self) -> Duration;
 
     /// Answers the request for a signalling socket.
-    fn upgrade(&self, request: Request<Body>, visitor: IpAddr) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+    fn upgrade(
+        &self,
+        request: Request<Body>,
+        visitor: IpAddr,
+    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
     /// Where the page's visitors find the STUN responder: a port of the page's host, or a whole URL.
     fn stun(&self) -> Option<Stun>;

@@ -36,10 +36,12 @@ where
     let (parts, body) = request.into_parts();
     let Part { page, host } = part;
     let asked = Asked::new(parts, body, &host, encoding, page);
-    asked.page.page().refer(&asked.key.path_and_query, Reference::Followed);
+    asked
+        .page
+        .page()
+        .refer(&asked.key.path_and_query, Reference::Followed);
     Ok(match fetch(&carrier, inner, asked).await? {
         Fetched::Ours(response) => HotResponse::Ours(response),
         Fetched::Passed(response) => HotResponse::Passed(response),
     })
 }
-

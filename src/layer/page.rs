@@ -42,24 +42,46 @@ where
 {
     let (mut parts, body) = request.into_parts();
     let url = page_url(&parts, &visit.host);
-    let (Ok(()), Some(url)) = (gate::may_carry_request(&parts).map_err(|passed| carrier.tally.passed(passed.as_str())), url)
-    else {
-        return inner.call(Request::from_parts(parts, body)).await.map(HotResponse::Passed);
+    let (Ok(()), Some(url)) = (
+        gate::may_carry_request(&parts).map_err(|passed| carrier.tally.passed(passed.as_str())),
+        url,
+    ) else {
+        return inner
+            .call(Request::from_parts(parts, body))
+            .await
+            .map(HotResponse::Passed);
     };
     let variant = variant(&carrier, &visit);
     let ours = variant.restore_validators(&mut parts.headers);
     let visitor = parts.headers.clone();
-    parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let asked = Asked::new(parts, body, &visit.host, Encoding::Identity, Arc::clone(&visit.page));
+    parts
+        .headers
+        .insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let asked = Asked::new(
+        parts,
+        body,
+        &visit.host,
+        Encoding::Identity,
+        Arc::clone(&visit.page),
+    );
     let response = match fetch(&carrier, inner, asked).await? {
         Fetched::Ours(response) => response,
         Fetched::Passed(response) => response.map(Body::new),
     };
     if response.status() == StatusCode::NOT_MODIFIED {
-        return Ok(HotResponse::Ours(not_modified(response, ours.then_some(&variant))));
+        return Ok(HotResponse::Ours(not_modified(
+            response,
+            ours.then_some(&variant),
+        )));
     }
     let response = coding::decoded(response).await;
-    let carried = Visited { carrier: &carrier, visit: &visit, url, variant }.inject(response);
+    let carried = Visited {
+        carrier: &carrier,
+        visit: &visit,
+        url,
+        variant,
+    }
+    .inject(response);
     Ok(HotResponse::Ours(coding::encoded(carried, &visitor).await))
 }
 
@@ -83,7 +105,11 @@ impl Visited<'_> {
         };
         let listed = self.visit.page.listed();
         // Until an object is known there is nothing to carry; the page is only read for what it refers to.
-        let snippet = if listed.is_empty() { None } else { self.snippet(&injection, &listed) };
+        let snippet = if listed.is_empty() {
+            None
+        } else {
+            self.snippet(&injection, &listed)
+        };
         let held = snippet.is_some() && self.visit.depth == Depth::Media && injection.style.is_some();
         let plan = Plan {
             snippet: snippet.clone().unwrap_or_default(),
@@ -97,7 +123,11 @@ impl Visited<'_> {
                 inject::release_links(&mut head.headers, &self.url, &listed.carried);
             }
         }
-        let (carrier, page, told) = (Arc::clone(self.carrier), Arc::clone(&self.visit.page), snippet.is_some());
+        let (carrier, page, told) = (
+            Arc::clone(self.carrier),
+            Arc::clone(&self.visit.page),
+            snippet.is_some(),
+        );
         let body = Injected::new(body, plan, move |outcome| {
             let mut known = page.page();
             for reference in &outcome.references {
@@ -132,14 +162,20 @@ impl Visited<'_> {
             script: &injection.script,
             style: injection.style.as_ref(),
         };
-        snippet.render().inspect_err(|_| carrier.tally.fault(metric::INTERNAL)).ok()
+        snippet
+            .render()
+            .inspect_err(|_| carrier.tally.fault(metric::INTERNAL))
+            .ok()
     }
 }
 
 /// The page's address as its visitor sees it. A header of the visitor's own decides the scheme: it can mislead nobody else.
 fn page_url(parts: &request::Parts, host: &str) -> Option<Url> {
     let secure = parts.uri.scheme() == Some(&http::uri::Scheme::HTTPS)
-        || parts.headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
+        || parts
+            .headers
+            .get("x-forwarded-proto")
+            .is_some_and(|scheme| scheme == "https");
     let scheme = if secure { "https" } else { "http" };
     let path = parts.uri.path_and_query().map_or("/", |whole| whole.as_str());
     Url::parse(&format!("{scheme}://{host}{path}")).ok()
@@ -147,7 +183,10 @@ fn page_url(parts: &request::Parts, host: &str) -> Option<Url> {
 
 /// A carried page is fresh for half of a token's life: a `304` then never brings a token back that is about to end.
 fn variant(carrier: &Carrier, visit: &Visit) -> Variant {
-    let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let seconds = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
     let period = seconds / (carrier.introducer.token_life().as_secs() / 2).max(1);
     Variant::new(&format!("{}.{}.{period}", asset::version(), visit.page.room))
 }

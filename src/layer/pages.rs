@@ -82,13 +82,23 @@ pub(super) struct Listed {
 
 impl Listed {
     fn of(entries: &[Entry], version: u64) -> Self {
-        let carried = Carried::new(entries.iter().map(|entry| (entry.url.as_str(), entry.kind.as_str())));
+        let carried = Carried::new(
+            entries
+                .iter()
+                .map(|entry| (entry.url.as_str(), entry.kind.as_str())),
+        );
         match Objects::new(entries) {
-            Ok(objects) => {
-                Self { version: Some(version), objects, carried: Arc::new(carried), empty: entries.is_empty() }
-            }
+            Ok(objects) => Self {
+                version: Some(version),
+                objects,
+                carried: Arc::new(carried),
+                empty: entries.is_empty(),
+            },
             // Strings and numbers are always JSON; were they not, the page would go out as it is.
-            Err(_) => Self { version: Some(version), ..Self::default() },
+            Err(_) => Self {
+                version: Some(version),
+                ..Self::default()
+            },
         }
     }
 
@@ -100,7 +110,12 @@ impl Listed {
 
 impl Default for Listed {
     fn default() -> Self {
-        Self { version: None, objects: Objects::none(), carried: Arc::default(), empty: true }
+        Self {
+            version: None,
+            objects: Objects::none(),
+            carried: Arc::default(),
+            empty: true,
+        }
     }
 }
 
@@ -153,7 +168,12 @@ impl Pages {
     }
 
     /// The hot page that an object belongs to: the one whose HTML names it, or the one that it was requested from.
-    pub(super) fn owner(&self, host: &str, path_and_query: &str, referring: Option<&Key>) -> Option<Arc<HotPage>> {
+    pub(super) fn owner(
+        &self,
+        host: &str,
+        path_and_query: &str,
+        referring: Option<&Key>,
+    ) -> Option<Arc<HotPage>> {
         if let Some(page) = referring.and_then(|key| self.get(key)) {
             return Some(page);
         }
@@ -165,7 +185,10 @@ impl Pages {
 
     /// A hot page whose manifest lists this object. What no hot page lists is not given out by its digest.
     pub(super) fn holding(&self, digest: &Digest) -> Option<Arc<HotPage>> {
-        self.by_key.iter().find(|page| page.page().find(digest).is_some()).map(|page| Arc::clone(&page))
+        self.by_key
+            .iter()
+            .find(|page| page.page().find(digest).is_some())
+            .map(|page| Arc::clone(&page))
     }
 }
 
@@ -176,5 +199,7 @@ pub(super) fn referring_page(headers: &HeaderMap, host: &str) -> Option<Url> {
         Some(port) => format!("{name}:{port}"),
         None => name.to_owned(),
     });
-    authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host)).then_some(referer)
+    authority
+        .is_some_and(|authority| authority.eq_ignore_ascii_case(host))
+        .then_some(referer)
 }

@@ -26,7 +26,9 @@ pub(super) fn owns(path: &str) -> bool {
 pub(super) async fn answer(carrier: Arc<Carrier>, parts: Parts) -> Response<Body> {
     if parts.method != Method::GET && parts.method != Method::HEAD {
         let mut refusal = status(StatusCode::METHOD_NOT_ALLOWED);
-        refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        refusal
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refusal;
     }
     let path = parts.uri.path().to_owned();
@@ -34,7 +36,9 @@ pub(super) async fn answer(carrier: Arc<Carrier>, parts: Parts) -> Response<Body
     match name.split_once('/') {
         None if name == "live" => live(&carrier),
         None if name == "signal" => signal(&carrier, parts).await,
-        None => asset::answer(name, parts.uri.query(), &parts.headers).await.unwrap_or_else(not_found),
+        None => asset::answer(name, parts.uri.query(), &parts.headers)
+            .await
+            .unwrap_or_else(not_found),
         Some(("object", digest)) => object(&carrier, digest, &parts.headers),
         Some(("digests", digest)) => digests(&carrier, digest),
         Some(_) => not_found(),
@@ -43,29 +47,51 @@ pub(super) async fn answer(carrier: Arc<Carrier>, parts: Parts) -> Response<Body
 
 /// Asked by a worker that no page has greeted: is there still anything for it to do?
 fn live(carrier: &Carrier) -> Response<Body> {
-    uncached(status(if carrier.pages.any() { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }))
+    uncached(status(if carrier.pages.any() {
+        StatusCode::NO_CONTENT
+    } else {
+        StatusCode::NOT_FOUND
+    }))
 }
 
 async fn signal(carrier: &Carrier, parts: Parts) -> Response<Body> {
     let visitor = carrier.visitor(&parts.extensions);
-    carrier.introducer.upgrade(Request::from_parts(parts, Body::empty()), visitor).await
+    carrier
+        .introducer
+        .upgrade(Request::from_parts(parts, Body::empty()), visitor)
+        .await
 }
 
 /// An object by its digest. What is not in memory any more is asked of the origin under the object's own URL, by the
 /// visitor; it is never fetched from here, or a stranger could make us fetch.
 fn object(carrier: &Arc<Carrier>, digest: &str, headers: &HeaderMap) -> Response<Body> {
-    let Some((object, page)) = listed(carrier, digest) else { return not_found() };
-    counted(object.answer(headers, SystemTime::now()).map(Body::new), Source::Store, carrier, &page)
+    let Some((object, page)) = listed(carrier, digest) else {
+        return not_found();
+    };
+    counted(
+        object.answer(headers, SystemTime::now()).map(Body::new),
+        Source::Store,
+        carrier,
+        &page,
+    )
 }
 
 /// The digests of an object's chunks, where the manifest is too short for them.
 fn digests(carrier: &Arc<Carrier>, digest: &str) -> Response<Body> {
-    let Some((object, page)) = listed(carrier, digest) else { return not_found() };
+    let Some((object, page)) = listed(carrier, digest) else {
+        return not_found();
+    };
     let mut response = Response::new(Body::from(object.digests().list()));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    );
     // Named by its own digest, so it can never change.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=31536000, immutable"),
+    );
     counted(response, Source::Store, carrier, &page)
 }
 
@@ -86,6 +112,8 @@ fn status(status: StatusCode) -> Response<Body> {
 }
 
 fn uncached(mut response: Response<Body>) -> Response<Body> {
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

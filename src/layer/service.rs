@@ -69,15 +69,30 @@ where
         if *request.method() != Method::GET && *request.method() != Method::HEAD {
             return ResponseFuture::calm(self.inner.call(request));
         }
-        match self.carrier.route(request.method(), request.uri(), request.headers(), request.extensions()) {
+        match self.carrier.route(
+            request.method(),
+            request.uri(),
+            request.headers(),
+            request.extensions(),
+        ) {
             Route::Calm => ResponseFuture::calm(self.inner.call(request)),
             Route::Page(visit) => {
                 let inner = self.take_ready();
-                ResponseFuture::hot(Box::pin(page::carry(Arc::clone(&self.carrier), inner, request, visit)))
+                ResponseFuture::hot(Box::pin(page::carry(
+                    Arc::clone(&self.carrier),
+                    inner,
+                    request,
+                    visit,
+                )))
             }
             Route::Object(object) => {
                 let inner = self.take_ready();
-                ResponseFuture::hot(Box::pin(object::serve(Arc::clone(&self.carrier), inner, request, object)))
+                ResponseFuture::hot(Box::pin(object::serve(
+                    Arc::clone(&self.carrier),
+                    inner,
+                    request,
+                    object,
+                )))
             }
         }
     }

@@ -115,9 +115,14 @@ mod tests {
 
     #[test]
     fn the_longest_prefix_wins() {
-        let rule = |prefix: &str, depth| PathDepth { prefix: prefix.to_owned(), depth };
-        let settings =
-            Settings { paths: vec![rule("/a/b/", Depth::Assist), rule("/a/", Depth::Off)], ..Settings::default() };
+        let rule = |prefix: &str, depth| PathDepth {
+            prefix: prefix.to_owned(),
+            depth,
+        };
+        let settings = Settings {
+            paths: vec![rule("/a/b/", Depth::Assist), rule("/a/", Depth::Off)],
+            ..Settings::default()
+        };
         assert_eq!(settings.depth_at("/a/b/c"), Depth::Assist);
         assert_eq!(settings.depth_at("/a/c"), Depth::Off);
         assert_eq!(settings.depth_at("/"), Depth::Media);
@@ -126,9 +131,24 @@ mod tests {
     #[test]
     fn bad_values_are_named() {
         let fault = |settings: Settings| settings.check().expect_err("is refused").to_string();
-        assert!(fault(Settings { hold: Duration::from_mins(1), ..Settings::default() }).contains("1m"));
-        let paths = vec![PathDepth { prefix: "a".to_owned(), depth: Depth::Off }];
-        assert!(fault(Settings { paths, ..Settings::default() }).contains("'a'"));
+        assert!(
+            fault(Settings {
+                hold: Duration::from_mins(1),
+                ..Settings::default()
+            })
+            .contains("1m")
+        );
+        let paths = vec![PathDepth {
+            prefix: "a".to_owned(),
+            depth: Depth::Off,
+        }];
+        assert!(
+            fault(Settings {
+                paths,
+                ..Settings::default()
+            })
+            .contains("'a'")
+        );
         assert_eq!(Settings::default().check(), Ok(()));
     }
 }

@@ -62,14 +62,19 @@ impl Tally {
             counter!(metric::INJECTED).increment(1);
         }
         if let Some(fault) = outcome.fault {
-            tracing::debug!(fault = fault.as_str(), injected = outcome.injected, "page passed as it was");
+            tracing::debug!(
+                fault = fault.as_str(),
+                injected = outcome.injected,
+                "page passed as it was"
+            );
             self.fault(metric::INJECT);
         }
     }
 
     /// A change of state.
     pub(super) fn change(&self, change: &Change) {
-        counter!(metric::CROWD_CHANGES, "to" => change.to.as_str(), "rule" => change.rule.as_str()).increment(1);
+        counter!(metric::CROWD_CHANGES, "to" => change.to.as_str(), "rule" => change.rule.as_str())
+            .increment(1);
         if change.to == State::Hot && change.from == State::Calm {
             self.crowds.fetch_add(1, Relaxed);
             histogram!(metric::DETECTION_DELAY).record(change.at.saturating_sub(change.onset).as_secs_f64());
@@ -82,12 +87,20 @@ impl Tally {
             let count = self.requests[state as usize].load(Relaxed);
             counter!(metric::REQUESTS, "state" => state.as_str()).absolute(count);
         }
-        let Sums { origin_bytes, store_bytes, .. } = self.sums();
+        let Sums {
+            origin_bytes,
+            store_bytes,
+            ..
+        } = self.sums();
         counter!(metric::BYTES, "source" => "origin").absolute(origin_bytes);
         counter!(metric::BYTES, "source" => "store").absolute(store_bytes);
         gauge!(metric::CROWDS).set(hot as f64);
         let all = origin_bytes + store_bytes + peer_bytes;
-        gauge!(metric::OFFLOAD_RATIO).set(if all == 0 { 0.0 } else { peer_bytes as f64 / all as f64 });
+        gauge!(metric::OFFLOAD_RATIO).set(if all == 0 {
+            0.0
+        } else {
+            peer_bytes as f64 / all as f64
+        });
     }
 
     pub(crate) fn sums(&self) -> Sums {

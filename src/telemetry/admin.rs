@@ -24,7 +24,7 @@ use axum::{
 };
 use futures_util::{Stream, stream};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::{Event, Status};
@@ -155,7 +155,10 @@ async fn crowd(State(observed): State<Arc<dyn Observed>>, headers: HeaderMap, bo
 fn obey(observed: &dyn Observed, headers: &HeaderMap, body: &[u8]) -> Result<Order, (StatusCode, String)> {
     // A foreign page can post to an operator's loopback, and its browser says so; curl and scripts name no origin.
     if is_foreign(headers) {
-        return Err((StatusCode::FORBIDDEN, "orders from pages of other sites are not taken".to_owned()));
+        return Err((
+            StatusCode::FORBIDDEN,
+            "orders from pages of other sites are not taken".to_owned(),
+        ));
     }
     let wrong = |error: String| (StatusCode::BAD_REQUEST, error);
     let order: Order = serde_json::from_slice(body)
@@ -171,7 +174,11 @@ fn obey(observed: &dyn Observed, headers: &HeaderMap, body: &[u8]) -> Result<Ord
 }
 
 fn is_foreign(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
     let origin = text(header::ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
     headers.contains_key(header::ORIGIN) && (origin.is_none() || origin != text(header::HOST))
 }

@@ -39,14 +39,23 @@ impl Event {
     /// A change that the detector made, at the wall clock's `at`.
     #[must_use]
     pub fn of(change: &Change, at: SystemTime) -> Self {
-        let referrers = change.referrers.iter().map(|(host, share)| Referrer { host: host.to_string(), share: *share });
+        let referrers = change.referrers.iter().map(|(host, share)| Referrer {
+            host: host.to_string(),
+            share: *share,
+        });
         Self {
             scale_s: change.scale.as_secs(),
             rate: change.rate,
             average: change.average,
             audience: change.audience,
             referrers: referrers.collect(),
-            ..Self::new(at, change.key.as_str(), change.from.as_str(), change.to.as_str(), change.rule.as_str())
+            ..Self::new(
+                at,
+                change.key.as_str(),
+                change.from.as_str(),
+                change.to.as_str(),
+                change.rule.as_str(),
+            )
         }
     }
 

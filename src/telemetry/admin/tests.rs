@@ -18,12 +18,7 @@ async fn orders_reach_the_whole() {
         ("https://example.org/ä", Some("example.org"), "/%C3%A4"),
         ("http://127.0.0.1:8080/", Some("127.0.0.1:8080"), "/"),
     ] {
-        let (status, answer) = order(
-            &router,
-            None,
-            &format!(r#"{{"url":"{url}","mode":"hot"}}"#),
-        )
-        .await;
+        let (status, answer) = order(&router, None, &format!(r#"{{"url":"{url}","mode":"hot"}}"#)).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
         let expected = Target {
             host: host.map(str::to_owned),
