@@ -2,7 +2,7 @@ use http::{Request, Response};
 
 use super::*;
 
-fn request(method: Method, headers: &[(&'static str, &str)]) -> Result<(), Passed> {
+fn request(method: Method, headers: Lines<'_>) -> Result<(), Passed> {
     let mut request = Request::builder().method(method).uri("/page");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -10,7 +10,7 @@ fn request(method: Method, headers: &[(&'static str, &str)]) -> Result<(), Passe
     may_carry_request(&request.body(()).expect("a request").into_parts().0)
 }
 
-fn response(status: u16, headers: &[(&'static str, &str)]) -> Result<Injection, Passed> {
+fn response(status: u16, headers: Lines<'_>) -> Result<Injection, Passed> {
     let mut response = Response::builder().status(status);
     for (name, value) in headers {
         response = response.header(*name, *value);
@@ -19,13 +19,15 @@ fn response(status: u16, headers: &[(&'static str, &str)]) -> Result<Injection, 
     may_inject(&response.body(()).expect("a response").into_parts().0, &page)
 }
 
+type Lines<'a> = &'a [(&'static str, &'a str)];
+
 const DOCUMENT: (&str, &str) = ("sec-fetch-dest", "document");
 const HTML: (&str, &str) = ("content-type", "text/html");
 
 #[test]
 fn only_navigations_are_carried() {
     let accept = ("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8");
-    let table: [(&[(&str, &str)], Result<(), Passed>); 19] = [
+    let table: [(Lines<'_>, Result<(), Passed>); 19] = [
         (&[DOCUMENT], Ok(())),
         (&[DOCUMENT, ("accept", "*/*")], Ok(())),
         (&[DOCUMENT, ("x-requested-with", "com.example.webview")], Ok(())),
@@ -94,7 +96,7 @@ fn crawlers_are_not_enlisted() {
 
 #[test]
 fn only_whole_html_pages_are_touched() {
-    let table: [(u16, &[(&str, &str)], Option<Passed>); 28] = [
+    let table: [(u16, Lines<'_>, Option<Passed>); 28] = [
         (200, &[HTML], None),
         (200, &[("content-type", "Text/HTML; Charset=\"UTF-8\"")], None),
         (200, &[("content-type", "text/html;charset=windows-1251")], None),

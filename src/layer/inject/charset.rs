@@ -33,7 +33,7 @@ pub(super) enum Charset {
 pub(super) struct Sniffer {
     header: Option<AsciiCompatibleEncoding>,
     seen: Vec<u8>,
-    prescan: Option<Prescan>,
+    prescan: Option<Box<Prescan>>,
 }
 
 struct Prescan {
@@ -81,7 +81,7 @@ impl Sniffer {
         }
         let scanned = if self.prescan.is_some() { before } else { 0 };
         let end = self.seen.len().min(PRESCAN);
-        let prescan = self.prescan.get_or_insert_with(Prescan::new);
+        let prescan = self.prescan.get_or_insert_with(|| Box::new(Prescan::new()));
         let fresh = self.seen.get(scanned..end).unwrap_or_default();
         match prescan.read(fresh) {
             Some(charset) => Some(charset),

@@ -19,7 +19,8 @@ use super::{
 /// What is to be done to a page.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What is put into the head: [`Snippet::render`](super::Snippet::render).
+    /// What is put into the head: [`Snippet::render`](super::Snippet::render). Empty if the page is to be read only, for
+    /// what it refers to: then not a byte of it changes.
     pub snippet: Bytes,
     /// The page's URL, as the visitor sees it: references are resolved against it.
     pub page: Url,
@@ -215,19 +216,16 @@ impl Rewriter {
     }
 
     fn inject(&mut self, after: &[u8], out: &mut Vec<u8>) {
-        if let Charset::Declared(encoding) = self.charset {
+        let writes = !self.plan.snippet.is_empty();
+        if let (Charset::Declared(encoding), true) = (self.charset, writes) {
             let name = <&Encoding>::from(encoding).name();
             out.extend_from_slice(format!("<meta data-flashback charset=\"{name}\">").as_bytes());
         }
         out.extend_from_slice(&self.plan.snippet);
-        self.outcome.injected = true;
+        self.outcome.injected = writes;
         let base = Base::new(self.plan.page.clone());
-        let parser = markup::parser(
-            base,
-            self.plan.carried.clone(),
-            self.charset.encoding(),
-            self.shared.clone(),
-        );
+        let carried = self.plan.carried.clone().filter(|_| writes);
+        let parser = markup::parser(base, carried, self.charset.encoding(), self.shared.clone());
         self.parse(Box::new(parser), after, out);
     }
 

@@ -55,7 +55,14 @@ fn rewrite_all_ways(page: &[u8], charset: Option<&'static Encoding>) -> (Vec<u8>
     whole
 }
 
-fn fixtures() -> Vec<(String, Vec<u8>, Vec<u8>, Vec<String>)> {
+struct Fixture {
+    name: String,
+    page: Vec<u8>,
+    expected: Vec<u8>,
+    references: Vec<String>,
+}
+
+fn fixtures() -> Vec<Fixture> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/html");
     let mut names: Vec<String> = fs::read_dir(&folder)
         .expect("the fixtures are there")
@@ -72,14 +79,16 @@ fn fixtures() -> Vec<(String, Vec<u8>, Vec<u8>, Vec<String>)> {
     let read = |name: &str, kind: &str| fs::read(folder.join(format!("{name}.{kind}")));
     let fixture = |name: String| {
         let references = read(&name, "references").unwrap_or_default();
-        let references = String::from_utf8(references)
-            .expect("is text")
-            .lines()
-            .map(str::to_owned)
-            .collect();
-        let page = read(&name, "html").expect("a page");
-        let expected = read(&name, "expected.html").expect("what it becomes");
-        (name, page, expected, references)
+        Fixture {
+            page: read(&name, "html").expect("a page"),
+            expected: read(&name, "expected.html").expect("what it becomes"),
+            references: String::from_utf8(references)
+                .expect("is text")
+                .lines()
+                .map(str::to_owned)
+                .collect(),
+            name,
+        }
     };
     names.into_iter().map(fixture).collect()
 }
@@ -88,7 +97,13 @@ fn fixtures() -> Vec<(String, Vec<u8>, Vec<u8>, Vec<String>)> {
 fn fixtures_become_what_is_expected() {
     let fixtures = fixtures();
     assert!(fixtures.len() >= 9, "the fixtures are there");
-    for (name, page, expected, references) in fixtures {
+    for Fixture {
+        name,
+        page,
+        expected,
+        references,
+    } in fixtures
+    {
         let (out, outcome) = rewrite_all_ways(&page, Some(UTF_8));
         assert_eq!(
             String::from_utf8_lossy(&out),
@@ -107,7 +122,13 @@ fn fixtures_become_what_is_expected() {
 
 #[test]
 fn without_a_hold_only_the_snippet_is_added() {
-    for (name, page, _, references) in fixtures() {
+    for Fixture {
+        name,
+        page,
+        references,
+        ..
+    } in fixtures()
+    {
         let (out, outcome) = rewrite_chunks(
             Plan {
                 carried: None,
@@ -118,6 +139,30 @@ fn without_a_hold_only_the_snippet_is_added() {
         let without = String::from_utf8(out).expect("is text").replacen(SNIPPET, "", 1);
         assert_eq!(without.as_bytes(), page, "{name}");
         assert_eq!(outcome.references, references, "{name}");
+    }
+}
+
+#[test]
+fn without_a_snippet_the_page_is_only_read() {
+    for charset in [None, Some(UTF_8)] {
+        for Fixture {
+            name,
+            page,
+            references,
+            ..
+        } in fixtures()
+        {
+            let (out, outcome) = rewrite_chunks(
+                Plan {
+                    snippet: Bytes::new(),
+                    ..plan(charset)
+                },
+                [&page[..]],
+            );
+            assert_eq!(out, page, "{name}");
+            assert_eq!(outcome.references, references, "{name}");
+            assert!(!outcome.injected, "{name}");
+        }
     }
 }
 
