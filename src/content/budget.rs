@@ -57,11 +57,18 @@ impl Reservation {
         }
         grown.is_ok()
     }
+
+    /// Gives all of it back.
+    pub(super) fn release(&mut self) {
+        self.budget
+            .used
+            .fetch_sub(std::mem::take(&mut self.size), Ordering::Relaxed);
+    }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.budget.used.fetch_sub(self.size, Ordering::Relaxed);
+        self.release();
     }
 }
 

@@ -21,7 +21,6 @@ use super::{
     answer::Stream,
     eligible::{self, Judgement, Reason},
     filling::{End, Ended, Filling, Head, Own},
-    freshness::Use,
     hasher::Hasher,
     key::ObjectKey,
     object::{self, Object},
@@ -35,8 +34,6 @@ use super::{
 pub struct Leader {
     claim: Claim,
     cookie: bool,
-    /// An older copy: the origin may confirm it, or fail and be covered by it.
-    older: Option<Arc<Object>>,
 }
 
 /// What the head of the origin's response leads to.
@@ -51,21 +48,13 @@ pub enum Verdict {
 }
 
 impl Leader {
-    pub(super) fn new(
-        shelf: &Arc<Shelf>,
-        filling: Arc<Filling>,
-        cookie: bool,
-        older: Option<Arc<Object>>,
-    ) -> Self {
-        Self {
-            claim: Claim {
-                shelf: Arc::clone(shelf),
-                filling,
-                settled: false,
-            },
-            cookie,
-            older,
-        }
+    pub(super) fn new(shelf: &Arc<Shelf>, filling: Arc<Filling>, cookie: bool) -> Self {
+        let claim = Claim {
+            shelf: Arc::clone(shelf),
+            filling,
+            settled: false,
+        };
+        Self { claim, cookie }
     }
 
     /// What is fetched.
@@ -84,7 +73,9 @@ impl Leader {
             ACCEPT_ENCODING,
             HeaderValue::from_static(self.key().encoding.as_str()),
         );
-        let Some(older) = &self.older else { return };
+        let Some(older) = &self.claim.filling.older else {
+            return;
+        };
         if let Some(tag) = older.headers().get(ETAG) {
             request.insert(IF_NONE_MATCH, tag.clone());
         } else if let Some(date) = older.headers().get(LAST_MODIFIED) {
@@ -94,13 +85,15 @@ impl Leader {
 
     /// Judges the head of the response. `exact` is the body's own length if it knows it.
     pub fn head(mut self, response: &response::Parts, exact: Option<u64>, now: SystemTime) -> Verdict {
-        if response.status == StatusCode::NOT_MODIFIED && self.older.is_some() {
-            return self.confirmed(response, now);
+        let older = self.claim.filling.older.clone();
+        if response.status == StatusCode::NOT_MODIFIED
+            && let Some(older) = older
+        {
+            return self.confirmed(&older, response, now);
         }
         if FAILURES.contains(&response.status)
             && let Some(older) = self.substitute(now)
         {
-            self.claim.settle(Ended::Stored(Arc::clone(&older)));
             return Verdict::Stored(older);
         }
         let settings = &self.claim.shelf.settings;
@@ -113,8 +106,9 @@ impl Leader {
             }
             Ok(judgement) => self.open(judgement),
             Err(reason) => {
-                if let Some(older) = &self.older {
-                    self.claim.shelf.remove(older);
+                // What is now private or gone must not be shared; an origin that fails has said nothing about it.
+                if let Some(older) = older.filter(|_| !response.status.is_server_error()) {
+                    self.claim.shelf.remove(&older);
                 }
                 self.claim.pass(reason, now);
                 Verdict::Pass(reason)
@@ -125,22 +119,18 @@ impl Leader {
     /// The origin could not be reached: the copy that may stand in (`stale-if-error`), for all who wait too.
     #[must_use]
     pub fn failed(mut self, now: SystemTime) -> Option<Arc<Object>> {
-        let older = self.substitute(now)?;
+        self.substitute(now)
+    }
+
+    fn substitute(&mut self, now: SystemTime) -> Option<Arc<Object>> {
+        let older = self.claim.filling.substitute(now)?;
+        self.claim.shelf.mark_pass(self.key(), Reason::Status, now);
         self.claim.settle(Ended::Stored(Arc::clone(&older)));
         Some(older)
     }
 
-    fn substitute(&self, now: SystemTime) -> Option<Arc<Object>> {
-        self.older
-            .clone()
-            .filter(|older| older.freshness().usable(now) != Use::No)
-    }
-
     /// 304: the older copy is the origin's word of now, under the fields that came with it (RFC 9111 §4.3.4).
-    fn confirmed(mut self, response: &response::Parts, now: SystemTime) -> Verdict {
-        let Some(older) = self.older.take() else {
-            return Verdict::Pass(Reason::Status);
-        };
+    fn confirmed(mut self, older: &Arc<Object>, response: &response::Parts, now: SystemTime) -> Verdict {
         let (mut parts, ()) = Response::new(()).into_parts();
         parts.headers = merged(older.headers(), &response.headers);
         let shelf = &self.claim.shelf;
@@ -159,9 +149,9 @@ impl Leader {
             }
             Err(reason) => {
                 // Confirmed for this visitor, and not to be shared from now on.
-                shelf.remove(&older);
+                shelf.remove(older);
                 self.claim.pass(reason, now);
-                Verdict::Stored(older)
+                Verdict::Stored(Arc::clone(older))
             }
         }
     }
@@ -187,17 +177,14 @@ impl Leader {
             self.claim.settle(Ended::Pass(Reason::Busy));
             return Verdict::Pass(Reason::Busy);
         }
-        let older = self.older.take().map(|older| older.digests().object);
-        let writer = Writer {
+        Verdict::Fill(Writer {
             claim: self.claim,
             judgement,
             head,
-            older,
             hasher: Hasher::default(),
             come: 0,
             window: false,
-        };
-        Verdict::Fill(writer)
+        })
     }
 }
 
@@ -208,7 +195,6 @@ pub struct Writer {
     claim: Claim,
     judgement: Judgement,
     head: Arc<Head>,
-    older: Option<super::Digest>,
     hasher: Hasher,
     come: u64,
     window: bool,
@@ -254,7 +240,7 @@ impl Writer {
     /// The next bytes of the body.
     ///
     /// # Errors
-    /// [`Stop::TooMuch`] if they are more than announced; the body then breaks off for all who read.
+    /// [`Stop::TooMuch`] if they are more than announced: drop the writer, and the body breaks off for all who read.
     pub fn push(&mut self, bytes: &[u8], now: SystemTime) -> Result<(), Stop> {
         self.come = self.come.saturating_add(bytes.len() as u64);
         if let Some(length) = self.head.length.filter(|length| self.come > *length) {
@@ -306,7 +292,13 @@ impl Writer {
         let digests = std::mem::take(&mut self.hasher).finish();
         let (shelf, key) = (Arc::clone(&self.claim.shelf), self.claim.filling.key.clone());
         if !self.judgement.freshness.explicit() {
-            match self.older.or_else(|| shelf.seen(&key, now)) {
+            let older = self
+                .claim
+                .filling
+                .older
+                .as_ref()
+                .map(|older| older.digests().object);
+            match shelf.seen(&key, now).or(older) {
                 Some(seen) if seen == digests.object => {}
                 Some(_) => {
                     self.claim.pass(Reason::Differs, now);
@@ -328,6 +320,8 @@ impl Writer {
         ));
         shelf.unmark(&key);
         shelf.insert(&object);
+        // The store's bound counts the bytes from here on: a slow reader must not keep others from being filled.
+        self.claim.filling.change(|state| state.reservation.release());
         self.claim.settle(Ended::Stored(Arc::clone(&object)));
         Some(object)
     }

@@ -9,13 +9,18 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
+    time::SystemTime,
 };
 
 use bytes::Bytes;
 use http::HeaderMap;
 
 use super::{
-    budget::Reservation, buffer::Buffer, eligible::Reason, freshness::Freshness, key::ObjectKey,
+    budget::Reservation,
+    buffer::Buffer,
+    eligible::Reason,
+    freshness::{Freshness, Use},
+    key::ObjectKey,
     object::Object,
 };
 
@@ -46,6 +51,8 @@ pub const ROUNDS: usize = 3;
 /// One fetch.
 pub(super) struct Filling {
     pub(super) key: ObjectKey,
+    /// An older copy: the origin may confirm it, or fail and be covered by it.
+    pub(super) older: Option<Arc<Object>>,
     max_waiters: usize,
     state: Mutex<State>,
 }
@@ -95,7 +102,12 @@ pub(super) enum Own {
 }
 
 impl Filling {
-    pub(super) fn new(key: ObjectKey, max_waiters: usize, reservation: Reservation) -> Self {
+    pub(super) fn new(
+        key: ObjectKey,
+        older: Option<Arc<Object>>,
+        max_waiters: usize,
+        reservation: Reservation,
+    ) -> Self {
         let state = State {
             head: None,
             shared: false,
@@ -113,9 +125,17 @@ impl Filling {
         };
         Self {
             key,
+            older,
             max_waiters,
             state: Mutex::new(state),
         }
+    }
+
+    /// The older copy, if it may be the answer when the origin fails (`stale-if-error`).
+    pub(super) fn substitute(&self, now: SystemTime) -> Option<Arc<Object>> {
+        self.older
+            .clone()
+            .filter(|older| older.freshness().usable(now) != Use::No)
     }
 
     /// A panic of another thread leaves the state as whole as it was: every change is made by one statement.
@@ -206,6 +226,15 @@ impl Follower {
             ticket: Some(ticket),
             cookie,
         }
+    }
+
+    /// The deadline came first: until this fetch has something to give, later look-ups pass at once instead of
+    /// waiting in vain, each to its own deadline. Returns the older copy, if it may stand in for an origin that fails.
+    #[must_use]
+    pub fn give_up(self, now: SystemTime) -> Option<Arc<Object>> {
+        let filling = &self.ticket.as_ref()?.filling;
+        filling.state().slow = true;
+        filling.substitute(now).filter(|older| older.answers(self.cookie))
     }
 }
 

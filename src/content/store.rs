@@ -93,6 +93,12 @@ impl Store {
         self.shelf.fills().len()
     }
 
+    /// Objects that can be had by name.
+    #[must_use]
+    pub fn names(&self) -> usize {
+        self.shelf.by_digest.len()
+    }
+
     /// Its limits.
     #[must_use]
     pub fn settings(&self) -> &Settings {
@@ -161,6 +167,10 @@ impl Shelf {
                 Use::Revalidate => {
                     return Lookup::Stale(Arc::clone(object), self.refresh(key, asker, object, now));
                 }
+                // The origin failed just now: asking it again for everybody would be the crowd on its neck.
+                Use::IfError if self.marked(key, asker, now).is_some() => {
+                    return Lookup::Stale(Arc::clone(object), None);
+                }
                 Use::IfError | Use::No => {}
             }
         }
@@ -200,9 +210,9 @@ impl Shelf {
         let bound = fills.len() >= self.settings.max_fills;
         match fills.entry(key.clone()) {
             Entry::Vacant(place) if !bound => {
-                let filling = self.filling(key);
+                let filling = self.filling(key, Some(Arc::clone(object)));
                 place.insert(Arc::clone(&filling));
-                Some(Leader::new(self, filling, asker.cookie, Some(Arc::clone(object))))
+                Some(Leader::new(self, filling, asker.cookie))
             }
             _ => None,
         }
@@ -242,14 +252,15 @@ impl Shelf {
         if fills.len() >= self.settings.max_fills {
             return Lookup::Pass(Reason::Busy);
         }
-        let filling = self.filling(key);
+        let filling = self.filling(key, stored);
         fills.insert(key.clone(), Arc::clone(&filling));
-        Lookup::Lead(Leader::new(self, filling, asker.cookie, stored))
+        Lookup::Lead(Leader::new(self, filling, asker.cookie))
     }
 
-    fn filling(&self, key: &ObjectKey) -> Arc<Filling> {
+    fn filling(&self, key: &ObjectKey, older: Option<Arc<Object>>) -> Arc<Filling> {
         Arc::new(Filling::new(
             key.clone(),
+            older,
             self.settings.max_waiters,
             self.budget.reservation(),
         ))
