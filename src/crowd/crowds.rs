@@ -105,6 +105,26 @@ impl Crowds {
         naming.key(naming.page(host, path, query), host, path, query)
     }
 
+    /// Counts requests that someone else has counted already, as logs by the minute have: all of one page, in one epoch, by
+    /// one client as far as the audience is concerned.
+    pub fn observe_many(&self, now: Time, sighting: &Sighting<'_>, requests: u32) -> State {
+        let state = self.observe(now, sighting);
+        let Some(more) = requests.checked_sub(1).filter(|more| *more > 0) else {
+            return state;
+        };
+        let now = self.clock.moment(&self.plan, now);
+        let name = sighting.name(&self.plan.naming);
+        let mut shard = lock(self.shard(name));
+        shard.site.add_many(now.epoch, more);
+        let Some(track) = shard.get_mut(name) else {
+            return state;
+        };
+        track.observe_many(&self.plan, now, more);
+        let change = track.judge(&self.plan, now, || self.has_room());
+        self.note(name, change);
+        track.state()
+    }
+
     /// The state of a page, without counting.
     pub fn state(&self, host: &str, path: &str, query: Option<&str>) -> State {
         let name = self.plan.naming.page(host, path, query);

@@ -45,6 +45,7 @@ mod baseline;
 mod crowds;
 mod epoch;
 mod key;
+pub mod log;
 mod pins;
 mod referrer;
 mod rule;

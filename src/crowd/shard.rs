@@ -104,10 +104,14 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn add(&mut self, epoch: u32, client: u64) {
         self.clients.insert_hash(client);
+        self.add_many(epoch, 1);
+    }
+
+    pub(super) fn add_many(&mut self, epoch: u32, requests: u32) {
         let full = self.epochs.len() >= PENDING;
         match self.epochs.last_mut() {
-            Some((last, count)) if *last >= epoch || full => *count = count.saturating_add(1),
-            _ => self.epochs.push((epoch, 1)),
+            Some((last, count)) if *last >= epoch || full => *count = count.saturating_add(requests),
+            _ => self.epochs.push((epoch, requests)),
         }
     }
 
