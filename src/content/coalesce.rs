@@ -40,7 +40,7 @@ pub struct Leader {
 #[derive(Debug)]
 pub enum Verdict {
     /// Push the body; answer the own visitor with [`Writer::answer`].
-    Fill(Writer),
+    Fill(Box<Writer>),
     /// The stored copy is the answer: the origin confirmed it, or failed and it may stand in.
     Stored(Arc<Object>),
     /// Not to be shared: the response belongs to its own visitor, by way of [`relay`](super::relay()).
@@ -177,14 +177,14 @@ impl Leader {
             self.claim.settle(Ended::Pass(Reason::Busy));
             return Verdict::Pass(Reason::Busy);
         }
-        Verdict::Fill(Writer {
+        Verdict::Fill(Box::new(Writer {
             claim: self.claim,
             judgement,
             head,
             hasher: Hasher::default(),
             come: 0,
             window: false,
-        })
+        }))
     }
 }
 

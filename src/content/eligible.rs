@@ -292,20 +292,13 @@ mod tests {
     use http::Response;
 
     use super::*;
+    use crate::content::tests::{Fields, headers};
 
     fn now() -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
     }
 
-    fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            headers.append(*name, value.parse().expect("is a field value"));
-        }
-        headers
-    }
-
-    fn judged(status: u16, fields: &[(&'static str, &str)], exact: Option<u64>) -> Result<Judgement, Reason> {
+    fn judged(status: u16, fields: Fields<'_>, exact: Option<u64>) -> Result<Judgement, Reason> {
         let (mut parts, ()) = Response::new(()).into_parts();
         parts.status = StatusCode::from_u16(status).expect("is a status");
         parts.headers = headers(fields);
@@ -316,7 +309,7 @@ mod tests {
 
     #[test]
     fn responses_that_may_be_stored() {
-        let table: &[(&[(&'static str, &str)], Option<u64>, Option<u64>, bool)] = &[
+        let table: &[(Fields<'_>, Option<u64>, Option<u64>, bool)] = &[
             (&[FRESH], None, None, true),
             (&[], Some(5), Some(5), true),
             (&[FRESH, ("content-length", "7")], Some(7), Some(7), true),
@@ -352,7 +345,7 @@ mod tests {
 
     #[test]
     fn responses_that_pass() {
-        let table: &[(u16, &[(&'static str, &str)], Option<u64>, Reason)] = &[
+        let table: &[(u16, Fields<'_>, Option<u64>, Reason)] = &[
             (206, &[FRESH], None, Reason::Status),
             (404, &[FRESH], None, Reason::Status),
             (503, &[], None, Reason::Status),
@@ -426,12 +419,12 @@ mod tests {
 
     #[test]
     fn requests_are_judged_by_what_they_carry() {
-        let judged = |fields: &[(&'static str, &str)]| Asker::of(&headers(fields), &Settings::default());
+        let judged = |fields: Fields<'_>| Asker::of(&headers(fields), &Settings::default());
         let plain = Asker {
             cookie: false,
             out_of_range: false,
         };
-        let table: &[(&[(&'static str, &str)], Result<Asker, Reason>)] = &[
+        let table: &[(Fields<'_>, Result<Asker, Reason>)] = &[
             (&[], Ok(plain)),
             (&[("if-none-match", "\"x\""), ("range", "bytes=5-")], Ok(plain)),
             (

@@ -158,20 +158,17 @@ const CENTURY: u64 = 100 * 365 * 24 * 3600;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::content::tests::{Fields, headers};
 
     fn now() -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
     }
 
-    fn freshness(fields: &[(&'static str, &str)]) -> Result<Freshness, Reason> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            headers.append(*name, value.parse().expect("is a field value"));
-        }
-        Freshness::of(&headers, now())
+    fn freshness(fields: Fields<'_>) -> Result<Freshness, Reason> {
+        Freshness::of(&headers(fields), now())
     }
 
-    fn uses(fields: &[(&'static str, &str)], seconds: &[u64]) -> Vec<Use> {
+    fn uses(fields: Fields<'_>, seconds: &[u64]) -> Vec<Use> {
         let freshness = freshness(fields).expect("may be stored");
         seconds
             .iter()
@@ -182,7 +179,7 @@ mod tests {
     #[test]
     fn times_are_kept_to_the_second() {
         use Use::{Fresh, IfError, No, Revalidate};
-        let table: &[(&[(&'static str, &str)], &[u64], &[Use])] = &[
+        let table: &[(Fields<'_>, &[u64], &[Use])] = &[
             (
                 &[("cache-control", "max-age=60")],
                 &[0, 59, 60],
@@ -245,7 +242,7 @@ mod tests {
 
     #[test]
     fn what_may_never_be_used_is_not_stored() {
-        let table: &[(&[(&'static str, &str)], Reason)] = &[
+        let table: &[(Fields<'_>, Reason)] = &[
             (&[("cache-control", "private")], Reason::Private),
             (&[("cache-control", "max-age=60, Private")], Reason::Private),
             (

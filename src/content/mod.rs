@@ -13,6 +13,29 @@
 //!
 //! Nothing here makes a visitor wait for good: dropping a leader or a writer wakes everybody, and the deadline of a [`Follower`] is its
 //! caller's.
+//!
+//! ```
+//! use std::time::SystemTime;
+//! use http::{HeaderMap, Response, header};
+//! use tower_flashback::content::{Encoding, Lookup, ObjectKey, Settings, Store, Verdict};
+//!
+//! let store = Store::new(Settings::default())?;
+//! let key = ObjectKey::new("example.org", "/poster.jpg", Encoding::Identity);
+//! let (request, now) = (HeaderMap::new(), SystemTime::UNIX_EPOCH);
+//!
+//! // The first of a crowd leads; it would send its request now.
+//! let Lookup::Lead(leader) = store.lookup(&key, &request, now) else { panic!("the store is empty") };
+//! let response = Response::builder().header(header::CACHE_CONTROL, "max-age=60").header(header::CONTENT_LENGTH, 4);
+//! let (head, body) = response.body("JPEG")?.into_parts();
+//!
+//! // What comes back is shared with everybody.
+//! let Verdict::Fill(mut writer) = leader.head(&head, None, now) else { panic!("it may be shared") };
+//! writer.push(body.as_bytes(), now)?;
+//! let object = writer.finish(now).expect("it is complete");
+//! assert!(matches!(store.lookup(&key, &request, now), Lookup::Fresh(_)));
+//! assert_eq!(object.answer(&request, now).headers()[header::CONTENT_LENGTH], "4");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod answer;
