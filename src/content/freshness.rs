@@ -9,7 +9,7 @@ use http::{
 };
 use http_cache_semantics::{CacheOptions, CachePolicy};
 
-use super::{cache_control::CacheControl, eligible::Reason};
+use super::{cache_control::CacheControl, reason::Reason};
 
 /// The times of one stored response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,22 +158,15 @@ const CENTURY: u64 = 100 * 365 * 24 * 3600;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content::tests::{Fields, headers};
-
-    fn now() -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
-    }
+    use crate::content::tests::{Fields, at, headers};
 
     fn freshness(fields: Fields<'_>) -> Result<Freshness, Reason> {
-        Freshness::of(&headers(fields), now())
+        Freshness::of(&headers(fields), at(0))
     }
 
     fn uses(fields: Fields<'_>, seconds: &[u64]) -> Vec<Use> {
         let freshness = freshness(fields).expect("may be stored");
-        seconds
-            .iter()
-            .map(|after| freshness.usable(now() + Duration::from_secs(*after)))
-            .collect()
+        seconds.iter().map(|after| freshness.usable(at(*after))).collect()
     }
 
     #[test]
@@ -282,7 +275,7 @@ mod tests {
     fn a_clock_set_back_does_not_make_it_younger() {
         let freshness = freshness(&[("cache-control", "max-age=60"), ("age", "5")]).expect("may be stored");
         assert_eq!(
-            freshness.age(now() - Duration::from_secs(100)),
+            freshness.age(at(0) - Duration::from_secs(100)),
             Duration::from_secs(5)
         );
     }

@@ -498,6 +498,22 @@ fn the_first_fetch_does_not_count_for_ever() {
 }
 
 #[test]
+fn an_explicit_copy_that_a_cookie_fetched_is_no_witness() {
+    let store = store();
+    let writer = fill(lead(&store, "/a", &[("cookie", "a=b")], at(0)), &[FRESH], at(0));
+    writer.finish(at(0)).expect("all may share it");
+    assert!(
+        put(&store, "/a", &[], b"", at(60)).is_none(),
+        "now silent: the first of two"
+    );
+    assert!(put(&store, "/a", &[], b"", at(61)).is_some());
+    assert!(
+        put(&store, "/a", &[], b"", at(90)).is_some(),
+        "a silent copy is a witness for its refresh"
+    );
+}
+
+#[test]
 fn a_cookie_fills_only_what_is_explicitly_fresh() {
     let store = store();
     let cookie = [("cookie", "a=b")];
