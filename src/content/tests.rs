@@ -478,6 +478,26 @@ fn without_explicit_freshness_two_fetches_without_cookies_must_agree() {
 }
 
 #[test]
+fn a_cookie_may_confirm_what_was_fetched_without() {
+    let store = store();
+    let silent = [("content-type", "image/png"), ("etag", "\"x\"")];
+    for now in [0, 1] {
+        put(&store, "/a", &silent, b"one", at(now));
+    }
+    let cookie = [("cookie", "a=b")];
+    let leader = lead(&store, "/a", &cookie, at(9));
+    let Verdict::Stored(object) = leader.head(&parts(304, &[]), None, at(9)) else {
+        panic!("should be confirmed")
+    };
+    assert_eq!(object.body(), "one");
+    let other = lead(&store, "/a", &cookie, at(19)).head(&parts(200, &silent), None, at(19));
+    assert!(
+        matches!(other, Verdict::Pass(Reason::Cookie)),
+        "but not replace it"
+    );
+}
+
+#[test]
 fn two_fetches_that_differ_close_the_object() {
     let store = store();
     assert!(put(&store, "/a", &[], b"one", at(0)).is_none());
