@@ -234,6 +234,15 @@ async fn two_visitors_are_introduced_and_speak_through_the_broker() {
 }
 
 #[tokio::test]
+async fn a_goodbye_is_answered() {
+    let site = Site::open(|_| {}).await;
+    let (mut visitor, _) = site.join(ROOM).await;
+    visitor.socket.close(None).await.unwrap();
+    assert!(matches!(visitor.socket.next().await, Some(Ok(Message::Close(_)))));
+    assert!(visitor.socket.next().await.is_none());
+}
+
+#[tokio::test]
 async fn rooms_are_isolated() {
     let site = Site::open(|_| {}).await;
     assert!(site.broker.open(OTHER));
@@ -396,7 +405,8 @@ async fn who_does_not_read_is_let_go_and_delays_nobody() {
     socket.set_send_buffer_size(4_096).unwrap();
     socket.bind((CLIENT, 0).into()).unwrap();
     let site = Site::open_on(socket.listen(64).unwrap(), |settings| {
-        settings.queue = 8;
+        // More than one visitor says in one turn, so that only who does not read overflows it.
+        settings.queue = 64;
         settings.send_within = Duration::from_millis(100);
     });
     let reader = TcpSocket::new_v4().unwrap();
@@ -410,13 +420,16 @@ async fn who_does_not_read_is_let_go_and_delays_nobody() {
     let Some(FromBroker::Welcome { id, .. }) = slow.hear().await else {
         panic!("not welcomed");
     };
-    // From here on it reads nothing. Each who comes and goes is announced to it, until it is there no more.
-    for _ in 0..20_000 {
+    // From here on it reads nothing. Each who comes says what it may say, and goes, until the slow one is there no more.
+    for _ in 0..2_000 {
         let (mut other, others) = site.join(ROOM).await;
         if others == 0 {
             return;
         }
         assert_eq!(other.hear().await, Some(FromBroker::Meet { visitor: id }));
+        for body in std::iter::repeat_n(candidate("2606:4700::1111"), 8).chain([identity()]) {
+            other.say(&FromVisitor::Signal { to: id, body }).await;
+        }
         other.socket.close(None).await.unwrap();
         while other.socket.next().await.is_some() {}
     }
