@@ -399,16 +399,32 @@ async fn a_flood_is_stopped() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_is_let_go_and_delays_nobody() {
+async fn whose_queue_overflows_is_let_go() {
+    // More than one visitor says in one turn, so that only who does not read overflows it.
+    stall(|settings| {
+        settings.queue = 64;
+        settings.send_within = Duration::from_secs(3_600);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_reads_too_slowly_is_let_go() {
+    stall(|settings| {
+        settings.queue = 1_000_000;
+        settings.send_within = Duration::from_millis(100);
+    })
+    .await;
+}
+
+/// A visitor stops reading while others come, speak to it and go; returns when the broker has let it go, and nobody else
+/// has waited for it.
+async fn stall(change: impl FnOnce(&mut Settings)) {
     // Small buffers in the system, so that a reader that stalls shows after some messages and not after megabytes.
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_send_buffer_size(4_096).unwrap();
     socket.bind((CLIENT, 0).into()).unwrap();
-    let site = Site::open_on(socket.listen(64).unwrap(), |settings| {
-        // More than one visitor says in one turn, so that only who does not read overflows it.
-        settings.queue = 64;
-        settings.send_within = Duration::from_millis(100);
-    });
+    let site = Site::open_on(socket.listen(64).unwrap(), change);
     let reader = TcpSocket::new_v4().unwrap();
     reader.set_recv_buffer_size(1_024).unwrap();
     let stream = reader.connect(site.address).await.unwrap();
