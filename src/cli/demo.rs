@@ -98,7 +98,7 @@ impl fmt::Display for Hints {
             f,
             "Be the crowd:  once it is hot, open it in several windows: they carry it to each other"
         )?;
-        write!(f, "Ctrl-C ends it. What changes is told below.\n")
+        writeln!(f, "Ctrl-C ends it. What changes is told below.")
     }
 }
 
