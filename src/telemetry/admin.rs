@@ -24,10 +24,11 @@ use axum::{
 };
 use futures_util::{Stream, stream};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::{Event, Status};
+use crate::crowd::{ForceError, Mode};
 
 /// What the routes need of the whole. [`Flashback`](crate::Flashback) is one.
 pub trait Observed: Send + Sync + 'static {
@@ -39,30 +40,6 @@ pub trait Observed: Send + Sync + 'static {
     fn subscribe(&self) -> broadcast::Receiver<Event>;
     /// The text of the metrics; `None` where no recorder is installed.
     fn render_metrics(&self) -> Option<String>;
-}
-
-/// What an operator wants a page to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Mode {
-    /// Carried by its visitors, whatever the detector says.
-    Hot,
-    /// Left alone, whatever the detector says.
-    Calm,
-    /// The detector decides.
-    Auto,
-}
-
-impl Mode {
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "hot" => Self::Hot,
-            "calm" => Self::Calm,
-            "auto" => Self::Auto,
-            _ => return None,
-        })
-    }
 }
 
 /// The page that an operator means: an absolute URL, or a path on whatever host the site answers to.
@@ -100,14 +77,6 @@ impl Target {
         })
     }
 }
-
-/// The page cannot be what the operator wants.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ForceError(
-    /// Why, in lower case, with the value.
-    pub String,
-);
 
 /// The routes, over whatever is observed.
 pub fn router(observed: Arc<dyn Observed>) -> Router {
@@ -184,17 +153,17 @@ async fn crowd(State(observed): State<Arc<dyn Observed>>, headers: HeaderMap, bo
 }
 
 fn obey(observed: &dyn Observed, headers: &HeaderMap, body: &[u8]) -> Result<Order, (StatusCode, String)> {
-    // A form on a foreign page can post to an operator's loopback, but not with this type: the browser would ask first.
-    if !is_json(headers) {
+    // A foreign page can post to an operator's loopback, and its browser says so; curl and scripts name no origin.
+    if is_foreign(headers) {
         return Err((
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "send the order with 'content-type: application/json'".to_owned(),
+            StatusCode::FORBIDDEN,
+            "orders from pages of other sites are not taken".to_owned(),
         ));
     }
     let wrong = |error: String| (StatusCode::BAD_REQUEST, error);
     let order: Order = serde_json::from_slice(body)
         .map_err(|error| wrong(format!("not an order {{\"url\": …, \"mode\": …}}: {error}")))?;
-    let mode = Mode::parse(&order.mode)
+    let mode = parse_mode(&order.mode)
         .ok_or_else(|| wrong(format!("mode '{}' is none of hot, calm, auto", order.mode)))?;
     let target = Target::parse(&order.url)
         .ok_or_else(|| wrong(format!("url '{}' is neither an http URL nor a path", order.url)))?;
@@ -204,14 +173,23 @@ fn obey(observed: &dyn Observed, headers: &HeaderMap, body: &[u8]) -> Result<Ord
     Ok(order)
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| {
-            let essence = value.split(';').next().unwrap_or_default();
-            essence.trim().eq_ignore_ascii_case("application/json")
-        })
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    let origin = text(header::ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
+    headers.contains_key(header::ORIGIN) && (origin.is_none() || origin != text(header::HOST))
+}
+
+fn parse_mode(text: &str) -> Option<Mode> {
+    Some(match text {
+        "hot" => Mode::Hot,
+        "calm" => Mode::Calm,
+        "auto" => Mode::Auto,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::rfc3339;
+use crate::crowd::Change;
 
 /// A page, or the site, changed its state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +36,29 @@ pub struct Event {
 }
 
 impl Event {
+    /// A change that the detector made, at the wall clock's `at`.
+    #[must_use]
+    pub fn of(change: &Change, at: SystemTime) -> Self {
+        let referrers = change.referrers.iter().map(|(host, share)| Referrer {
+            host: host.to_string(),
+            share: *share,
+        });
+        Self {
+            scale_s: change.scale.as_secs(),
+            rate: change.rate,
+            average: change.average,
+            audience: change.audience,
+            referrers: referrers.collect(),
+            ..Self::new(
+                at,
+                change.key.as_str(),
+                change.from.as_str(),
+                change.to.as_str(),
+                change.rule.as_str(),
+            )
+        }
+    }
+
     /// A change from one state to another; the figures are zero until they are set.
     #[must_use]
     pub fn new(at: SystemTime, key: impl Into<String>, from: &str, to: &str, rule: &str) -> Self {

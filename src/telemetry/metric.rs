@@ -286,18 +286,25 @@ const PASS_REASON: Label = Label {
         "fault",
     ],
 };
+/// Kind of fault: the origin took too long to begin.
+pub const ORIGIN_TIMEOUT: &str = "origin_timeout";
+/// Kind of fault: a page could not be rewritten to its end.
+pub const INJECT: &str = "inject";
+/// Kind of fault: ours.
+pub const INTERNAL: &str = "internal";
+
 const FAULT: Label = Label {
     name: "kind",
     values: &[
         "origin",
-        "origin_timeout",
-        "inject",
+        ORIGIN_TIMEOUT,
+        INJECT,
         "content",
         "signal",
         "token",
         "peer",
         "stun",
-        "internal",
+        INTERNAL,
     ],
 };
 const SHED_REASON: Label = Label {
