@@ -47,12 +47,12 @@ impl Failure {
             Self::Target => return plain(StatusCode::BAD_REQUEST, "the target is no path of this site\n"),
             Self::ConnectTimeout | Self::Silent => (
                 StatusCode::GATEWAY_TIMEOUT,
-                "origin_timeout",
+                metric::ORIGIN_TIMEOUT,
                 "the site behind this server did not answer in time\n",
             ),
             Self::Broken(_) | Self::Connect(_) | Self::Stale | Self::Switched => (
                 StatusCode::BAD_GATEWAY,
-                "origin",
+                metric::ORIGIN,
                 "the site behind this server did not answer\n",
             ),
         };
