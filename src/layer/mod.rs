@@ -1,1 +1,5 @@
 //! layer
+
+pub mod csp;
+pub mod gate;
+pub mod inject;
