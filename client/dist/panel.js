@@ -1,0 +1,1 @@
+function t(o){}export{t as show};

@@ -1,0 +1,88 @@
+/**
+ * The giving side of the exchange: what neighbours are told, and who gets the next block. Law 3 is kept here: a block is
+ * booked in the ledger before it goes. Pure part of `swarm.ts`.
+ */
+import { give, stated } from "./ledger";
+import { BLOCK } from "./manifest";
+import type { Neighbour } from "./neighbour";
+import type { Ranges } from "./ranges";
+import { whom } from "./roulette";
+import { spare, type Output, type Swarm } from "./swarm";
+
+/** First words on a new link: who we are, and all that we hold. */
+export function greet(of: Swarm, link: number): void {
+  of.outputs.push({ kind: "send", link, message: { kind: "hello", room: of.room, id: of.id } });
+  const them = of.neighbours.get(link);
+  if (them) have(of, them, of.held);
+}
+
+/** Tells the neighbours, at most ten times a second, what is new; and whether there is credit, when that has changed. */
+export function announce(of: Swarm, now: number): void {
+  if (now - of.told < ANNOUNCE) return;
+  of.told = now;
+  const fresh = of.fresh.splice(0);
+  for (const them of of.neighbours.values()) if (fresh.length > 0 || misled(of, them)) have(of, them, fresh);
+}
+
+/** Whether `announce` has something to say. */
+export function untold(of: Swarm): boolean {
+  return of.fresh.length > 0 || [...of.neighbours.values()].some((them) => misled(of, them));
+}
+
+/** Whether a neighbour believes that there is credit where there is none, or the reverse. */
+function misled(of: Swarm, them: Neighbour): boolean {
+  return (them.told === 0) !== (stated(of.ledger) === 0);
+}
+
+/** The next block that goes out, or the proof ahead of it. */
+export function nextBlock(of: Swarm): Output | undefined {
+  const them = taker(of);
+  if (!them?.asks) return undefined;
+  const { asks, link } = them;
+  const held = of.store.get(asks.chunk);
+  const bytes = held?.bytes.subarray(asks.block * BLOCK, (asks.block + 1) * BLOCK);
+  if (!held || !bytes?.length) {
+    them.asks = undefined;
+    return { kind: "send", link, message: { kind: "lack", chunk: asks.chunk } };
+  }
+  if (!asks.proven) {
+    asks.proven = true;
+    return { kind: "send", link, message: { kind: "proof", chunk: asks.chunk, digests: held.digests } };
+  }
+  // Law 3: booked before it goes. `taker` left nobody here who has not the credit, but the ledger decides.
+  if (!give(of.ledger, bytes.length)) return undefined;
+  them.given += bytes.length;
+  them.told = stated(of.ledger);
+  const { chunk, block } = asks;
+  asks.block++;
+  if (asks.block * BLOCK >= held.bytes.length) them.asks = undefined;
+  return { kind: "send", link, message: { kind: "block", credit: them.told, chunk, block, bytes } };
+}
+
+/** Who is given to now: the same until its chunk is sent, it is full or credit is short; then the most owed. */
+function taker(of: Swarm): Neighbour | undefined {
+  const current = of.giving === undefined ? undefined : of.neighbours.get(of.giving);
+  if (current && ready(of, current)) return current;
+  const takers = [...of.neighbours.values()].filter((them) => ready(of, them));
+  of.giving = whom(takers.map(({ link, got, given, credit }) => ({ link, owed: got - given, credit })), of.random);
+  return of.giving === undefined ? undefined : of.neighbours.get(of.giving);
+}
+
+/** A whole block's credit is asked for even where the last is shorter: a few bytes are not worth a proof. */
+function ready(of: Swarm, them: Neighbour): boolean {
+  return them.asks !== undefined && !them.full && spare(of) >= BLOCK;
+}
+
+function have(of: Swarm, them: Neighbour, ranges: Ranges): void {
+  them.told = stated(of.ledger);
+  // In parts that each fit one message; an empty one tells the credit.
+  for (let at = 0; at === 0 || at < ranges.length; at += EDGES_MOST) {
+    const part = ranges.slice(at, at + EDGES_MOST);
+    of.outputs.push({ kind: "send", link: them.link, message: { kind: "have", credit: them.told, ranges: part } });
+  }
+}
+
+/** Milliseconds between two tellings: 60 chunks told one by one cost 5 % of an uplink. */
+const ANNOUNCE = 100;
+/** Edges of the 4,096 ranges that fit one message. */
+const EDGES_MOST = 8192;

@@ -1,0 +1,150 @@
+/** The links of this visitor: whom the broker introduced, how it went, and whether more are needed. */
+import { join, type Broker } from "./broker";
+import type { Fault } from "./fault";
+import { connect, type Link, type LinkOptions } from "./link";
+import type { Ledger } from "./ledger";
+import type { FromBroker } from "./signal";
+
+export interface Neighbourhood {
+  send(link: number, bytes: Uint8Array<ArrayBuffer>): void;
+  queued(link: number): number;
+  /** Ends the link to one who did wrong, for good. */
+  drop(link: number, fault: Fault): void;
+  /** Tells the broker now and then what was got and given, if that has changed, and asks for neighbours that lack. */
+  report(ledger: Ledger, now: number): void;
+  /** Open links. */
+  size(): number;
+  close(): void;
+}
+
+export interface NeighbourhoodEvents {
+  welcome(id: number, others: number): void;
+  meeting(): void;
+  opened(link: number): void;
+  heard(link: number, bytes: Uint8Array): void;
+  drained(link: number): void;
+  closed(link: number): void;
+  /** There is no broker for now. */
+  lost(): void;
+  calm(): void;
+}
+
+interface Acquaintance {
+  link: Link;
+  since: number;
+  open: boolean;
+}
+
+export function neighbourhood(
+  options: Omit<LinkOptions, "passive"> & { token: Uint8Array },
+  on: NeighbourhoodEvents,
+): Neighbourhood {
+  const known = new Map<number, Acquaintance>();
+  const banned = new Set<number>();
+  let id = 0;
+  let made = 0;
+  let reported = { at: -Infinity, text: "" };
+  let needed = { at: 0, wait: NEED };
+
+  const size = (): number => [...known.values()].filter(({ open }) => open).length;
+  const linked = (visitor: number, outcome: "open" | "failed", since: number): void => {
+    broker.send({ kind: "linked", visitor, outcome, milliseconds: performance.now() - since });
+  };
+  const leave = (visitor: number): void => {
+    const them = known.get(visitor);
+    if (!them || !known.delete(visitor)) return;
+    them.link.close();
+    if (them.open) on.closed(visitor);
+    else linked(visitor, "failed", them.since);
+    needed = { at: performance.now(), wait: NEED };
+  };
+  const meet = (visitor: number): void => {
+    if (visitor === id || known.has(visitor) || banned.has(visitor) || known.size >= LINKS_MOST || made >= MADE_MOST) return;
+    const since = performance.now();
+    made++;
+    needed.wait = NEED;
+    const link = connect({ ...options, passive: id < visitor }, {
+      signal: (body) => {
+        broker.send({ kind: "signal", to: visitor, body });
+      },
+      opened: () => {
+        const them = known.get(visitor);
+        if (them) them.open = true;
+        linked(visitor, "open", since);
+        on.opened(visitor);
+      },
+      heard: (bytes) => {
+        on.heard(visitor, bytes);
+      },
+      drained: () => {
+        on.drained(visitor);
+      },
+      closed: () => {
+        leave(visitor);
+      },
+    });
+    known.set(visitor, { link, since, open: false });
+    on.meeting();
+  };
+  const heard = (message: FromBroker): void => {
+    switch (message.kind) {
+      case "welcome":
+        id = message.id;
+        on.welcome(message.id, message.others);
+        break;
+      case "meet":
+        meet(message.visitor);
+        break;
+      case "signal":
+        known.get(message.from)?.link.signal(message.body);
+        break;
+      case "gone":
+        // One who has only lost its socket is still a neighbour.
+        if (known.get(message.visitor)?.open === false) leave(message.visitor);
+        break;
+      case "calm":
+        on.calm();
+    }
+  };
+  const broker: Broker = join(options.token, Math.random, { heard, lost: on.lost });
+
+  return {
+    send(link, bytes) {
+      known.get(link)?.link.send(bytes);
+    },
+    queued: (link) => known.get(link)?.link.queued() ?? 0,
+    drop(link, fault) {
+      banned.add(link);
+      broker.send({ kind: "accuse", visitor: link, fault });
+      leave(link);
+    },
+    report(ledger, now) {
+      const report = { kind: "report", ...ledger, links: size() } as const;
+      if (now - reported.at >= REPORT && JSON.stringify(report) !== reported.text) {
+        reported = { at: now, text: JSON.stringify(report) };
+        broker.send(report);
+      }
+      if (known.size >= LINKS || made >= MADE_MOST || now - needed.at < needed.wait) return;
+      // Twice as long each time that nobody comes: a small room has no more.
+      needed = { at: now, wait: Math.min(needed.wait * 2, NEED_MOST) };
+      broker.send({ kind: "need", count: LINKS - known.size });
+    },
+    size,
+    close() {
+      broker.close();
+      for (const { link } of known.values()) link.close();
+      known.clear();
+    },
+  };
+}
+
+/** Neighbours that are wanted, and that are let in: what the study of the exchange found best (`docs/swarm.md`). */
+const LINKS = 8;
+const LINKS_MOST = 12;
+/** Connections made in one visit: browsers refuse after some hundreds, and free them late. */
+const MADE_MOST = 64;
+/** Milliseconds between two reports. */
+const REPORT = 2000;
+/** Milliseconds between two requests for more neighbours, at first and at most. */
+const NEED = 2000;
+const NEED_MOST = 32_000;
