@@ -1,0 +1,133 @@
+//! What belongs to one hot page: the references its HTML names, the requests that followed it, and the manifest of those that are
+//! carried. It holds names and digests, never bodies: those are the store's alone, so that its bound holds.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
+
+use super::{
+    chunk::Digest,
+    manifest::{Admission, Entry, Manifest},
+    object::Object,
+    settings::Settings,
+};
+
+/// How a reference is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// The page's HTML names it.
+    Named,
+    /// A request for it came with the page as its referrer. Anybody can send that, so these have a share of the bounds of
+    /// their own and never crowd out the named.
+    Followed,
+}
+
+/// One hot page's objects.
+#[derive(Clone, Debug)]
+pub struct Page {
+    named: HashSet<Arc<str>>,
+    followed: HashSet<Arc<str>>,
+    /// The followed in the order they came: the oldest makes room.
+    order: VecDeque<Arc<str>>,
+    manifest: Manifest,
+    max_references: usize,
+    max_objects: usize,
+}
+
+impl Page {
+    /// A page of which nothing is known yet.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            named: HashSet::new(),
+            followed: HashSet::new(),
+            order: VecDeque::new(),
+            manifest: Manifest::default(),
+            max_references: settings.max_references,
+            max_objects: settings.max_objects,
+        }
+    }
+
+    /// Adds a reference of the same origin, as path and query. False if it is not kept.
+    pub fn refer(&mut self, path_and_query: &str, reference: Reference) -> bool {
+        if path_and_query.len() > MAX_REFERENCE {
+            return false;
+        }
+        match reference {
+            _ if self.named.contains(path_and_query) => true,
+            Reference::Named => {
+                let room = self.named.len() < self.max_references;
+                if room {
+                    self.named.insert(path_and_query.into());
+                }
+                room
+            }
+            Reference::Followed => {
+                self.follow(path_and_query);
+                true
+            }
+        }
+    }
+
+    fn follow(&mut self, path_and_query: &str) {
+        if self.followed.contains(path_and_query) {
+            return;
+        }
+        if self.order.len() >= self.max_references.div_ceil(FOLLOWED_SHARE)
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.followed.remove(&oldest);
+        }
+        let reference: Arc<str> = path_and_query.into();
+        self.followed.insert(Arc::clone(&reference));
+        self.order.push_back(reference);
+    }
+
+    /// Whether the page is known to use this.
+    #[must_use]
+    pub fn refers_to(&self, path_and_query: &str) -> bool {
+        self.named.contains(path_and_query) || self.followed.contains(path_and_query)
+    }
+
+    /// Lists a stored object, if the page refers to it and visitors may carry it.
+    pub fn admit(&mut self, object: &Arc<Object>) -> Admission {
+        let url = &*object.key().path_and_query;
+        let share = if self.named.contains(url) {
+            self.max_objects
+        } else if self.followed.contains(url) {
+            self.max_objects.div_ceil(FOLLOWED_SHARE)
+        } else {
+            return Admission::NotReferred;
+        };
+        self.manifest.admit(object, share)
+    }
+
+    /// Takes an object off the list that may not be shared any more.
+    pub fn retire(&mut self, path_and_query: &str) -> bool {
+        self.manifest.retire(path_and_query)
+    }
+
+    /// What is listed.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        self.manifest.entries()
+    }
+
+    /// A listed object by its name.
+    #[must_use]
+    pub fn find(&self, digest: &Digest) -> Option<&Entry> {
+        self.manifest.find(digest)
+    }
+
+    /// The list itself.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+}
+
+/// As in the store: a longer address is never an object of ours.
+const MAX_REFERENCE: usize = 2048;
+/// Followed references have half the room of named ones.
+const FOLLOWED_SHARE: usize = 2;

@@ -1,0 +1,130 @@
+//! A page's own long-run mean, which rule 2 measures peaks against. It is fed only with epochs that have left the window
+//! in which surges are judged, so a crowd cannot raise its own bar while it is judged, and with no more of an
+//! epoch than the bar itself, so that it raises the next one's little.
+
+use super::{
+    Settings,
+    epoch::{DEPTH, Grid, Moment, Window},
+};
+
+/// What all pages' means have in common: the decay, and the time they are taken over.
+#[derive(Clone, Debug)]
+pub(super) struct Past {
+    /// What is left of a count after one epoch of the longest scale.
+    decay: f64,
+    /// Length of such an epoch in seconds.
+    span: f64,
+    /// Rule 2's factor and the floor: together the bar that clips.
+    ratio: f64,
+    min_rate: f64,
+}
+
+impl Past {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let span = settings.longest().as_secs_f64();
+        Self {
+            decay: (-std::f64::consts::LN_2 * span / settings.half_life.as_secs_f64()).exp(),
+            span,
+            ratio: settings.ratio,
+            min_rate: settings.min_rate,
+        }
+    }
+
+    /// Seconds of the past beyond the window, decayed as the counts are. The same for every page: a page that was not
+    /// seen was silent.
+    fn duration(&self, newest: u32) -> f64 {
+        let epochs = newest.saturating_sub(DEPTH as u32 - 1);
+        self.span * (1.0 - self.decay.powf(epochs.into())) / (1.0 - self.decay)
+    }
+}
+
+/// One page's past beyond the window: its decayed count of requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Baseline(f32);
+
+impl Baseline {
+    /// An epoch has left the window; `newest` is the last epoch of the longest scale before that.
+    pub(super) fn learn(&mut self, past: &Past, newest: u32, count: u32, epochs: u32) {
+        let duration = past.duration(newest);
+        let mean = if duration > 0.0 {
+            f64::from(self.0) / duration
+        } else {
+            0.0
+        };
+        let bar = (past.ratio * mean).max(past.min_rate) * past.span;
+        let kept = f64::from(self.0) * past.decay.powf(epochs.into());
+        self.0 = (kept + f64::from(count).min(bar)) as f32;
+    }
+
+    /// Requests and seconds up to the end of the epoch before `place` of a window, given the window of the longest scale.
+    pub(super) fn before(
+        &self,
+        past: &Past,
+        grid: &Grid,
+        now: Moment,
+        longest: &Window,
+        since: Since,
+    ) -> History {
+        let start = longest
+            .index(0)
+            .map_or(0.0, |index| f64::from(index) * grid.seconds(grid.longest()));
+        let window = longest.since(0).saturating_sub(since.requests) as f64;
+        let elapsed = (now.seconds - start - since.seconds).max(0.0);
+        History {
+            requests: f64::from(self.0) + window,
+            seconds: past.duration(longest.newest) + elapsed,
+        }
+    }
+
+    /// The mean beyond the window and in it.
+    pub(super) fn mean(&self, past: &Past, grid: &Grid, now: Moment, longest: &Window) -> f64 {
+        self.before(
+            past,
+            grid,
+            now,
+            longest,
+            Since {
+                requests: 0,
+                seconds: 0.0,
+            },
+        )
+        .mean()
+    }
+
+    /// What has become normal beyond the window, once a quarter of what it is taken over is known.
+    pub(super) fn settled(&self, past: &Past, newest: u32) -> Option<f64> {
+        let duration = past.duration(newest);
+        let whole = past.span / (1.0 - past.decay);
+        (duration >= whole / 4.0).then(|| f64::from(self.0) / duration)
+    }
+
+    /// The decayed count.
+    pub(super) fn weight(self) -> f64 {
+        self.0.into()
+    }
+}
+
+/// What is to be left out of a history: the surge under judgement.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Since {
+    pub(super) requests: u64,
+    pub(super) seconds: f64,
+}
+
+/// What is known of a page before a surge.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct History {
+    pub(super) requests: f64,
+    pub(super) seconds: f64,
+}
+
+impl History {
+    /// Requests per second; zero where nothing is known.
+    pub(super) fn mean(&self) -> f64 {
+        if self.seconds > 0.0 {
+            self.requests / self.seconds
+        } else {
+            0.0
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! All pages of a site: shards behind locks, the site as a whole, and the changes that wait to be told.
+
+use std::{
+    collections::{BTreeMap, HashSet, VecDeque},
+    net::IpAddr,
+    sync::{
+        Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use super::{
+    Change, Crowd, ForceError, Key, Mode, Settings, SettingsError, State, Time,
+    audience::Clients,
+    epoch::Moment,
+    pins::Pins,
+    shard::Shard,
+    track::{Plan, Track},
+};
+
+/// One request, as the detector sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sighting<'a> {
+    /// Host asked for.
+    pub host: &'a str,
+    /// Path asked for, without query.
+    pub path: &'a str,
+    /// Query, without the question mark.
+    pub query: Option<&'a str>,
+    /// Address of the visitor: the peer's, or the forwarded one from a trusted proxy.
+    pub client: IpAddr,
+    /// The Referer, as it was sent.
+    pub referrer: Option<&'a str>,
+}
+
+/// The detector. See the [module docs](super).
+#[derive(Debug)]
+pub struct Crowds {
+    plan: Plan,
+    shards: Box<[Mutex<Shard>]>,
+    site: Mutex<Track>,
+    pins: RwLock<Pins>,
+    pinned: AtomicBool,
+    /// Pages hot now, those forced by hand included; the site as a whole is not.
+    hot: AtomicUsize,
+    /// Pins that may make a page hot which has not been seen yet.
+    hot_pins: AtomicBool,
+    /// Names of the pages that are not calm. Taken after a shard's lock, never before.
+    active: Mutex<HashSet<u64>>,
+    changes: Mutex<VecDeque<Change>>,
+    clock: Clock,
+}
+
+impl Crowds {
+    /// A detector that begins to watch at `start`: what was before it does not know, and silence since then it does.
+    /// The seed names pages and clients by keyed hashes; make it random where strangers choose the URLs.
+    ///
+    /// # Errors
+    /// The first setting that cannot work.
+    pub fn new(settings: Settings, start: Time, seed: u64) -> Result<Self, SettingsError> {
+        settings.check()?;
+        let bound = settings.max_keys.div_ceil(SHARDS);
+        let plan = Plan::new(settings, start, seed);
+        let shards = (0..SHARDS as u64)
+            .map(|number| Mutex::new(Shard::new(bound, seed ^ number)))
+            .collect();
+        Ok(Self {
+            plan,
+            shards,
+            site: Mutex::new(Track::new(0, Key::site(), 0)),
+            pins: RwLock::default(),
+            pinned: AtomicBool::new(false),
+            hot: AtomicUsize::new(0),
+            hot_pins: AtomicBool::new(false),
+            active: Mutex::default(),
+            changes: Mutex::default(),
+            clock: Clock::default(),
+        })
+    }
+
+    /// Counts a request and tells the state of its page. A known page needs no allocation.
+    pub fn observe(&self, now: Time, sighting: &Sighting<'_>) -> State {
+        let now = self.clock.moment(&self.plan, now);
+        let name = sighting.name(&self.plan.naming);
+        let client = self.plan.naming.client(sighting.client);
+        let mut guard = lock(self.shard(name));
+        let shard = &mut *guard;
+        shard.site.add(now.epoch, client);
+        if shard.get(name).is_none() && !self.admit(shard, now, name, sighting) {
+            return self.forced(sighting.host, sighting.path);
+        }
+        let Some(track) = shard.get_mut(name) else {
+            return State::Calm;
+        };
+        if track.observe(&self.plan, now, client, sighting.referrer) {
+            let change = track.judge(&self.plan, now, || self.has_room());
+            self.note(name, change);
+        }
+        track.state()
+    }
+
+    /// The key under which a page is counted.
+    pub fn key(&self, host: &str, path: &str, query: Option<&str>) -> Key {
+        let naming = &self.plan.naming;
+        naming.key(naming.page(host, path, query), host, path, query)
+    }
+
+    /// Counts requests that someone else has counted already, as logs by the minute have: all of one page, in one epoch, by
+    /// one client as far as the audience is concerned.
+    pub fn observe_many(&self, now: Time, sighting: &Sighting<'_>, requests: u32) -> State {
+        let state = self.observe(now, sighting);
+        let Some(more) = requests.checked_sub(1).filter(|more| *more > 0) else {
+            return state;
+        };
+        let now = self.clock.moment(&self.plan, now);
+        let name = sighting.name(&self.plan.naming);
+        let mut shard = lock(self.shard(name));
+        shard.site.add_many(now.epoch, more);
+        let Some(track) = shard.get_mut(name) else {
+            return state;
+        };
+        track.observe_many(&self.plan, now, more);
+        let change = track.judge(&self.plan, now, || self.has_room());
+        self.note(name, change);
+        track.state()
+    }
+
+    /// The state of a page, without counting.
+    pub fn state(&self, host: &str, path: &str, query: Option<&str>) -> State {
+        let name = self.plan.naming.page(host, path, query);
+        let known = lock(self.shard(name)).get(name).map(Track::state);
+        known.unwrap_or_else(|| self.forced(host, path))
+    }
+
+    /// Whether any page is hot: one relaxed load. The site as a whole does not count.
+    pub fn any_hot(&self) -> bool {
+        self.hot.load(Relaxed) > 0 || self.hot_pins.load(Relaxed)
+    }
+
+    /// Lets time pass: hot pages cool, cooling ones become calm, and the site as a whole is judged. To be called about once
+    /// a second; more seldom only delays this.
+    pub fn tick(&self, now: Time) {
+        let now = self.clock.moment(&self.plan, now);
+        let active: Vec<u64> = lock(&self.active).iter().copied().collect();
+        for name in active {
+            let mut shard = lock(self.shard(name));
+            let change = shard
+                .get_mut(name)
+                .and_then(|track| track.settle(&self.plan, now));
+            self.note(name, change);
+        }
+        self.judge_site(now);
+    }
+
+    /// Takes the changes since the last call, oldest first. At most 1,024 are kept; of more the oldest are lost.
+    pub fn changes(&self) -> Vec<Change> {
+        lock(&self.changes).drain(..).collect()
+    }
+
+    /// Makes a path hot or calm by hand, or leaves it to the rules again; without a host, on every host. All queries of
+    /// the path are meant.
+    ///
+    /// # Errors
+    /// The path is none, or too many pages are forced already.
+    pub fn force(&self, now: Time, host: Option<&str>, path: &str, mode: Mode) -> Result<(), ForceError> {
+        let now = self.clock.moment(&self.plan, now);
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        {
+            let mut pins = self.pins.write().unwrap_or_else(PoisonError::into_inner);
+            pins.set(host, path, mode)?;
+            self.pinned.store(!pins.is_empty(), Relaxed);
+            self.hot_pins.store(pins.any_hot(), Relaxed);
+        }
+        if let (Some(host), Mode::Hot) = (host, mode) {
+            let name = self.plan.naming.page(host, path, None);
+            let mut shard = lock(self.shard(name));
+            if shard.get(name).is_none() {
+                shard.admit(&self.plan, now, name, || {
+                    self.plan.naming.key(name, host, path, None)
+                });
+            }
+        }
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            let meant = shard.tracks_mut().filter(|track| {
+                track.key.path() == path
+                    && host.is_none_or(|host| track.key.host().eq_ignore_ascii_case(host))
+            });
+            for track in meant {
+                let change = track.force(&self.plan, now, mode);
+                self.note(track.name, change);
+            }
+        }
+        Ok(())
+    }
+
+    /// The pages that are hot or cooling, the busiest first; the site as a whole, if it is, before them.
+    pub fn crowds(&self, now: Time) -> Vec<Crowd> {
+        let now = self.clock.moment(&self.plan, now);
+        let active: Vec<u64> = lock(&self.active).iter().copied().collect();
+        let mut crowds: Vec<Crowd> = active
+            .into_iter()
+            .filter_map(|name| {
+                lock(self.shard(name))
+                    .get(name)
+                    .and_then(|track| track.crowd(&self.plan, now))
+            })
+            .collect();
+        crowds.sort_by(|a, b| b.rate.total_cmp(&a.rate).then_with(|| a.key.cmp(&b.key)));
+        let site = lock(&self.site).crowd(&self.plan, now);
+        site.into_iter().chain(crowds).collect()
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.plan.settings
+    }
+
+    fn shard(&self, name: u64) -> &Mutex<Shard> {
+        &self.shards[(name >> 32) as usize % SHARDS]
+    }
+
+    /// Tracks a page that is new, as it was forced if it was.
+    fn admit(&self, shard: &mut Shard, now: Moment, name: u64, sighting: &Sighting<'_>) -> bool {
+        let naming = &self.plan.naming;
+        let key = || naming.key(name, sighting.host, sighting.path, sighting.query);
+        let Some(track) = shard.admit(&self.plan, now, name, key) else {
+            return false;
+        };
+        if self.pinned.load(Relaxed) {
+            let mode = self
+                .pins
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .mode(sighting.host, sighting.path);
+            let change = track.force(&self.plan, now, mode);
+            self.note(name, change);
+        }
+        true
+    }
+
+    /// The state of a page that is not tracked.
+    fn forced(&self, host: &str, path: &str) -> State {
+        if !self.hot_pins.load(Relaxed) {
+            return State::Calm;
+        }
+        match self
+            .pins
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .mode(host, path)
+        {
+            Mode::Hot => State::Hot,
+            Mode::Calm | Mode::Auto => State::Calm,
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.hot.load(Relaxed) < self.plan.settings.max_hot
+    }
+
+    /// Keeps the books of a change.
+    fn note(&self, name: u64, change: Option<Change>) {
+        let Some(change) = change else { return };
+        match (change.from, change.to) {
+            (State::Hot, _) => _ = self.hot.fetch_sub(1, Relaxed),
+            (_, State::Hot) => _ = self.hot.fetch_add(1, Relaxed),
+            _ => {}
+        }
+        match change.to {
+            State::Calm => lock(&self.active).remove(&name),
+            State::Hot | State::Cooling => lock(&self.active).insert(name),
+        };
+        self.tell(change);
+    }
+
+    fn tell(&self, change: Change) {
+        let mut changes = lock(&self.changes);
+        if changes.len() >= MAX_CHANGES {
+            changes.pop_front();
+        }
+        changes.push_back(change);
+    }
+
+    /// Gathers the shards' counts of whole epochs and judges the site by them.
+    fn judge_site(&self, now: Moment) {
+        let mut epochs = BTreeMap::<u32, u32>::new();
+        let mut clients = Clients::new();
+        for shard in &self.shards {
+            let (counts, seen) = lock(shard).site.take(now.epoch);
+            clients.merge(&seen);
+            for (epoch, count) in counts {
+                *epochs.entry(epoch).or_default() += count;
+            }
+        }
+        let mut site = lock(&self.site);
+        let requests = epochs.values().sum();
+        for (epoch, count) in epochs {
+            site.observe_many(&self.plan, Moment { epoch, ..now }, count);
+        }
+        site.meet(requests, &clients);
+        let judged = site.judge(&self.plan, now, || true);
+        let settled = site.settle(&self.plan, now);
+        judged
+            .into_iter()
+            .chain(settled)
+            .for_each(|change| self.tell(change));
+    }
+}
+
+/// Keeps time from running backwards, whatever the caller's clock does.
+#[derive(Debug, Default)]
+struct Clock {
+    latest: AtomicU32,
+    /// Nanoseconds by which the caller's clock has fallen back in all.
+    fallen: AtomicU64,
+}
+
+impl Clock {
+    fn moment(&self, plan: &Plan, now: Time) -> Moment {
+        let fallen = self.fallen.load(Relaxed);
+        let moment = plan.grid.moment(now.saturating_add(Time::from_nanos(fallen)));
+        let latest = self.latest.load(Relaxed);
+        if moment.epoch > latest {
+            self.latest.fetch_max(moment.epoch, Relaxed);
+        } else if moment.epoch.saturating_add(LATE) < latest {
+            let behind = plan.grid.begins(0, latest).saturating_sub(moment.at).as_nanos() as u64;
+            // Whoever comes second finds it done.
+            _ = self
+                .fallen
+                .compare_exchange(fallen, fallen.saturating_add(behind), Relaxed, Relaxed);
+            return plan.grid.moment(plan.grid.begins(0, latest));
+        }
+        moment
+    }
+}
+
+/// A shard that panicked holds counts, which are as good as before.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks that requests are spread over: many more than cores.
+const SHARDS: usize = 64;
+/// Changes kept for a shell that does not ask: each is some hundred bytes.
+const MAX_CHANGES: usize = 1024;
+/// Shortest epochs that a request may be late, as threads are; beyond, the clock has been set back.
+const LATE: u32 = 4;
+
+#[cfg(test)]
+mod tests;

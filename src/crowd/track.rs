@@ -1,0 +1,314 @@
+//! One page and its state: counts go in, changes of state come out. It takes no lock and knows no other page.
+
+use std::time::Duration;
+
+use super::{
+    Change, Crowd, Key, Mode, Rule, Settings, State, Time,
+    audience::{Audience, Clients},
+    baseline::{Baseline, Past},
+    epoch::{Grid, Moment, Series},
+    key::Naming,
+    rule::{self, Surge},
+};
+
+/// Settings worked out once, for all pages.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) settings: Settings,
+    pub(super) grid: Grid,
+    pub(super) past: Past,
+    pub(super) naming: Naming,
+}
+
+impl Plan {
+    pub(super) fn new(settings: Settings, start: Time, seed: u64) -> Self {
+        let grid = Grid::new(&settings, start);
+        let past = Past::new(&settings);
+        let naming = Naming::new(seed, &settings.keep_query);
+        Self {
+            settings,
+            grid,
+            past,
+            naming,
+        }
+    }
+}
+
+/// One tracked page.
+#[derive(Debug)]
+pub(super) struct Track {
+    pub(super) name: u64,
+    pub(super) key: Key,
+    series: Series,
+    baseline: Baseline,
+    state: State,
+    pin: Mode,
+    /// The last epoch in which it was lively enough to look at its clients.
+    lively: u32,
+    audience: Option<Box<Audience>>,
+    episode: Option<Box<Episode>>,
+}
+
+/// What made a page hot, kept until it is calm.
+#[derive(Debug)]
+struct Episode {
+    rule: Rule,
+    scale: Option<usize>,
+    average: f64,
+    since: Time,
+}
+
+impl Track {
+    pub(super) fn new(name: u64, key: Key, epoch: u32) -> Self {
+        Self {
+            name,
+            key,
+            series: Series::new(epoch),
+            baseline: Baseline::default(),
+            state: State::Calm,
+            pin: Mode::Auto,
+            lively: epoch,
+            audience: None,
+            episode: None,
+        }
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether it may make room for another page.
+    pub(super) fn dispensable(&self) -> bool {
+        self.state == State::Calm && self.pin == Mode::Auto
+    }
+
+    /// Requests that it had lately and is expected to have: the less, the sooner it makes room.
+    pub(super) fn warmth(&self, plan: &Plan, now: Moment) -> f64 {
+        let grid = &plan.grid;
+        let longest = grid.longest();
+        let quiet = grid.index(longest, now.epoch) - grid.index(longest, self.series.epoch().min(now.epoch));
+        let recent = if quiet < super::epoch::DEPTH as u32 {
+            self.series.recent(grid)
+        } else {
+            0
+        };
+        recent as f64 + self.baseline.weight() / (1.0 + f64::from(quiet))
+    }
+
+    /// Counts a request. True if the rules are worth a look: at the first request of an epoch, the second, the fourth…
+    pub(super) fn observe(&mut self, plan: &Plan, now: Moment, client: u64, referrer: Option<&str>) -> bool {
+        let turned = now.epoch > self.series.epoch();
+        if turned {
+            self.advance(plan, now);
+        }
+        let fresh = self.series.add(1);
+        let look = turned || fresh.is_power_of_two();
+        if look {
+            self.follow(plan, now);
+        }
+        if let Some(audience) = &mut self.audience {
+            audience.add(client, referrer);
+        }
+        look
+    }
+
+    /// Counts many requests of one epoch at once: those of the whole site.
+    pub(super) fn observe_many(&mut self, plan: &Plan, now: Moment, requests: u32) {
+        self.advance(plan, now);
+        self.series.add(requests);
+        self.follow(plan, now);
+    }
+
+    /// The clients of requests counted by [`Track::observe_many`].
+    pub(super) fn meet(&mut self, requests: u32, clients: &Clients) {
+        if let Some(audience) = &mut self.audience {
+            audience.absorb(requests, clients);
+        }
+    }
+
+    /// Applies the rules that make a page hot. `room` is asked whether one more may be.
+    pub(super) fn judge(&mut self, plan: &Plan, now: Moment, room: impl FnOnce() -> bool) -> Option<Change> {
+        if self.state == State::Hot || self.pin != Mode::Auto {
+            return None;
+        }
+        let Plan {
+            settings, grid, past, ..
+        } = plan;
+        let surge = rule::surge(settings, past, grid, now, &self.series, &self.baseline);
+        let wave = self.state == State::Cooling && self.rate(plan, now, grid.longest()) >= self.bar(plan);
+        if (surge.is_none() && !wave) || !self.crowded(settings) || !room() {
+            return None;
+        }
+        let rule = if surge.is_some() { Rule::Surge } else { Rule::Wave };
+        Some(self.heat(plan, now, rule, surge))
+    }
+
+    /// Lets time pass, which makes hot pages cool and cooling ones calm.
+    pub(super) fn settle(&mut self, plan: &Plan, now: Moment) -> Option<Change> {
+        self.advance(plan, now);
+        let since = self.episode.as_ref().map_or(now.at, |episode| episode.since);
+        let age = now.at.saturating_sub(since);
+        let settings = &plan.settings;
+        match self.state {
+            _ if self.pin != Mode::Auto => None,
+            State::Hot if age >= settings.longest() * HOLD => {
+                let rate = self.rate(plan, now, plan.grid.longest());
+                (rate < settings.cool_below * self.bar(plan))
+                    .then(|| self.turn(plan, now, State::Cooling, Rule::Quiet))
+            }
+            State::Cooling if age >= settings.cooling => {
+                Some(self.turn(plan, now, State::Calm, Rule::Elapsed))
+            }
+            _ => None,
+        }
+    }
+
+    /// Applies an operator's will.
+    pub(super) fn force(&mut self, plan: &Plan, now: Moment, mode: Mode) -> Option<Change> {
+        self.advance(plan, now);
+        self.pin = mode;
+        match (mode, self.state) {
+            (Mode::Hot, State::Calm | State::Cooling) => Some(self.heat(plan, now, Rule::Manual, None)),
+            (Mode::Calm, State::Hot | State::Cooling) => {
+                Some(self.turn(plan, now, State::Calm, Rule::Manual))
+            }
+            _ => None,
+        }
+    }
+
+    /// What an operator is shown of it, unless it is calm.
+    pub(super) fn crowd(&self, plan: &Plan, now: Moment) -> Option<Crowd> {
+        let episode = self.episode.as_ref()?;
+        let grid = &plan.grid;
+        let young = now.at.saturating_sub(episode.since) < plan.settings.longest();
+        let scale = episode.scale.filter(|_| young).unwrap_or(grid.longest());
+        Some(Crowd {
+            key: self.key.clone(),
+            state: self.state,
+            since: episode.since,
+            rule: episode.rule,
+            scale: episode
+                .scale
+                .map_or(Duration::ZERO, |scale| plan.settings.scales[scale]),
+            rate: self.rate(plan, now, scale),
+            average: episode.average,
+            audience: self
+                .audience
+                .as_ref()
+                .map_or(0.0, |audience| audience.turnout().share()),
+            referrers: self
+                .audience
+                .as_ref()
+                .map(|audience| audience.referrers())
+                .unwrap_or_default(),
+        })
+    }
+
+    fn advance(&mut self, plan: &Plan, now: Moment) {
+        let Self { series, baseline, .. } = self;
+        let mut newest = plan.grid.index(plan.grid.longest(), series.epoch());
+        series.advance(&plan.grid, now.epoch, |count, epochs| {
+            baseline.learn(&plan.past, newest, count, epochs);
+            newest += epochs;
+        });
+    }
+
+    /// Begins to look at the clients of a lively page, and stops for one that has long been quiet.
+    fn follow(&mut self, plan: &Plan, now: Moment) {
+        let span = plan.grid.span();
+        if self.is_lively(plan) {
+            self.lively = now.epoch;
+            self.audience
+                .get_or_insert_with(|| Box::new(Audience::new(now.epoch)));
+        } else if self.state == State::Calm && now.epoch.saturating_sub(self.lively) >= span.saturating_mul(2)
+        {
+            self.audience = None;
+        }
+        if let Some(audience) = &mut self.audience {
+            audience.advance(now.epoch, span);
+        }
+    }
+
+    /// A quarter of the floor on any scale, and more than one request: a crowd may be beginning.
+    fn is_lively(&self, plan: &Plan) -> bool {
+        let Plan { settings, grid, .. } = plan;
+        grid.scales().any(|scale| {
+            let enough = (settings.min_rate * grid.seconds(scale) / 4.0).max(2.0);
+            f64::from(self.series.window(grid, scale).latest()) >= enough
+        })
+    }
+
+    /// Whether enough different clients make its requests.
+    fn crowded(&self, settings: &Settings) -> bool {
+        let turnout = self.audience.as_ref().map(|audience| audience.turnout());
+        turnout.is_some_and(|turnout| {
+            turnout.clients >= settings.min_clients as usize && turnout.share() >= settings.min_audience
+        })
+    }
+
+    /// Requests per second over the last epoch's length, sliding.
+    fn rate(&self, plan: &Plan, now: Moment, scale: usize) -> f64 {
+        let window = self.series.window(&plan.grid, scale);
+        let length = plan.grid.seconds(scale);
+        let begun = (now.seconds - f64::from(window.newest) * length).clamp(0.0, length);
+        let [.., before, current] = window.counts;
+        (f64::from(before) * (1.0 - begun / length) + f64::from(current)) / length
+    }
+
+    /// The rate from which a page that was hot is busy: the floor, or twice what has become normal for it.
+    fn bar(&self, plan: &Plan) -> f64 {
+        let newest = plan.grid.index(plan.grid.longest(), self.series.epoch());
+        let normal = self.baseline.settled(&plan.past, newest).unwrap_or(0.0);
+        plan.settings.min_rate.max(2.0 * normal)
+    }
+
+    fn heat(&mut self, plan: &Plan, now: Moment, rule: Rule, surge: Option<Surge>) -> Change {
+        let average = surge.map_or_else(
+            || {
+                let longest = self.series.window(&plan.grid, plan.grid.longest());
+                self.baseline.mean(&plan.past, &plan.grid, now, &longest)
+            },
+            |surge| surge.average,
+        );
+        let scale = surge.map(|surge| surge.scale);
+        self.episode = Some(Box::new(Episode {
+            rule,
+            scale,
+            average,
+            since: now.at,
+        }));
+        let mut change = self.turn(plan, now, State::Hot, rule);
+        if let Some(surge) = surge {
+            change.rate = surge.rate;
+            change.onset = plan.grid.begins(surge.scale, surge.onset).min(now.at);
+        }
+        change
+    }
+
+    fn turn(&mut self, plan: &Plan, now: Moment, to: State, rule: Rule) -> Change {
+        let from = std::mem::replace(&mut self.state, to);
+        if let Some(episode) = &mut self.episode {
+            episode.since = now.at;
+        }
+        let shown = self.crowd(plan, now);
+        if to == State::Calm {
+            self.episode = None;
+        }
+        Change {
+            key: self.key.clone(),
+            from,
+            to,
+            rule,
+            scale: shown.as_ref().map_or(Duration::ZERO, |crowd| crowd.scale),
+            rate: shown.as_ref().map_or(0.0, |crowd| crowd.rate),
+            average: shown.as_ref().map_or(0.0, |crowd| crowd.average),
+            audience: shown.as_ref().map_or(0.0, |crowd| crowd.audience),
+            referrers: shown.map(|crowd| crowd.referrers).unwrap_or_default(),
+            at: now.at,
+            onset: now.at,
+        }
+    }
+}
+
+/// Longest epochs that a page stays hot at least: before two have passed, its rate over the longest is not whole.
+const HOLD: u32 = 2;
