@@ -40,7 +40,9 @@ async fn two_hundred_visitors_are_a_crowd_within_five_seconds() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_visitor_however_fast_is_none() {
     let proxy = Proxy::start().await;
-    let hammer = crowd(proxy.site, Duration::from_millis(5), |_| Ipv4Addr::new(127, 0, 2, 1));
+    let hammer = crowd(proxy.site, Duration::from_millis(5), |_| {
+        Ipv4Addr::new(127, 0, 2, 1)
+    });
     tokio::select! {
         hot = proxy.hot() => panic!("a crowd of one: {hot}"),
         () = hammer => unreachable!("the script goes on for ever"),
@@ -48,7 +50,10 @@ async fn one_visitor_however_fast_is_none() {
         () = tokio::time::sleep(Duration::from_secs(12)) => {}
     }
     let requests = proxy.status().await["totals"]["requests"].as_u64().unwrap();
-    assert!(requests > 1_000, "only {requests} requests in 12 s: nothing was tried");
+    assert!(
+        requests > 1_000,
+        "only {requests} requests in 12 s: nothing was tried"
+    );
 }
 
 /// The binary in front of a small origin; ends with the test.
@@ -63,12 +68,21 @@ impl Proxy {
         let origin = origin().await;
         let mut process = Command::new(env!("CARGO_BIN_EXE_flashback"))
             .args(["proxy", "--upstream", &format!("http://{origin}")])
-            .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--stun", "127.0.0.1:0"])
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--admin",
+                "127.0.0.1:0",
+                "--stun",
+                "127.0.0.1:0",
+            ])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let output = process.stdout.take().unwrap();
-        let (site, admin) = tokio::task::spawn_blocking(move || announced(output)).await.unwrap();
+        let (site, admin) = tokio::task::spawn_blocking(move || announced(output))
+            .await
+            .unwrap();
         Self { process, site, admin }
     }
 
@@ -84,7 +98,9 @@ impl Proxy {
     }
 
     async fn status(&self) -> Value {
-        let answer = get(self.admin, Ipv4Addr::LOCALHOST, "/status.json").await.unwrap();
+        let answer = get(self.admin, Ipv4Addr::LOCALHOST, "/status.json")
+            .await
+            .unwrap();
         serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
     }
 }

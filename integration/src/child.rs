@@ -29,8 +29,14 @@ impl Child {
             .spawn()?;
         let output = process.stdout.take().context("standard output is a pipe")?;
         let mut line = String::new();
-        ensure!(BufReader::new(output).read_line(&mut line).await? > 0, "the server {arguments:?} ended at once");
-        let address = line.trim().parse().with_context(|| format!("'{line}' is no address"))?;
+        ensure!(
+            BufReader::new(output).read_line(&mut line).await? > 0,
+            "the server {arguments:?} ended at once"
+        );
+        let address = line
+            .trim()
+            .parse()
+            .with_context(|| format!("'{line}' is no address"))?;
         Ok(Self { process, address })
     }
 
@@ -41,7 +47,10 @@ impl Child {
     pub fn resident(&self) -> anyhow::Result<u64> {
         let process = self.process.id().context("the server has ended")?;
         let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .context("no VmRSS")?;
         let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kibibytes * 1024)
     }

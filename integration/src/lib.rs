@@ -39,5 +39,9 @@ pub async fn serve(site: Router) -> anyhow::Result<()> {
 #[must_use]
 pub fn verdict(holds: bool, budget: &str) -> ExitCode {
     println!("{}: {budget}", if holds { "holds" } else { "MISSED" });
-    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if holds {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -23,13 +23,22 @@ async fn every_answer_is_the_sites_own_byte_for_byte() {
                 let expected = ask(bare, method, file.path, &headers).await;
                 let got = ask(layered, method, file.path, &headers).await;
                 assert!(expected.starts_with(b"HTTP/1.1 "));
-                assert!(expected == got, "{method} {} {headers:?}\n{}\n{}", file.path, head(&expected), head(&got));
+                assert!(
+                    expected == got,
+                    "{method} {} {headers:?}\n{}\n{}",
+                    file.path,
+                    head(&expected),
+                    head(&got)
+                );
                 compared += 1;
             }
         }
     }
     for path in ["/elsewhere", "/?a=b&c", "/murmuration/", "//", "/%2e%2e/"] {
-        assert!(ask(bare, "GET", path, &[]).await == ask(layered, "GET", path, &[]).await, "{path}");
+        assert!(
+            ask(bare, "GET", path, &[]).await == ask(layered, "GET", path, &[]).await,
+            "{path}"
+        );
     }
     println!("{compared} answers are the same");
 }
@@ -42,9 +51,17 @@ fn questions(tag: &str, date: &str) -> Vec<Vec<(&'static str, String)>> {
         ("accept-encoding", "gzip, deflate, br".to_owned()),
         ("sec-fetch-dest", "document".to_owned()),
         ("sec-fetch-mode", "navigate".to_owned()),
-        ("user-agent", "Mozilla/5.0 Chrome/140.0.0.0 Safari/537.36".to_owned()),
+        (
+            "user-agent",
+            "Mozilla/5.0 Chrome/140.0.0.0 Safari/537.36".to_owned(),
+        ),
     ];
-    let range = |condition: &str| vec![("range", "bytes=10-2000".to_owned()), ("if-range", condition.to_owned())];
+    let range = |condition: &str| {
+        vec![
+            ("range", "bytes=10-2000".to_owned()),
+            ("if-range", condition.to_owned()),
+        ]
+    };
     vec![
         vec![],
         navigation,
@@ -86,7 +103,10 @@ async fn ask(site: SocketAddr, method: &str, path: &str, headers: &[(&str, Strin
     stream.write_all((request + "\r\n").as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
-    let date = answer.windows(8).position(|window| window == b"\r\ndate: ").expect("every answer has a date");
+    let date = answer
+        .windows(8)
+        .position(|window| window == b"\r\ndate: ")
+        .expect("every answer has a date");
     answer.drain(date..date + "\r\ndate: Sun, 01 Mar 2026 06:00:00 GMT".len());
     answer
 }
@@ -98,6 +118,9 @@ fn head(answer: &[u8]) -> String {
 
 fn header(answer: &[u8], name: &str) -> String {
     let head = head(answer);
-    let line = head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap();
+    let line = head
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+        .unwrap();
     line.to_owned()
 }

@@ -36,10 +36,17 @@ async fn main() -> anyhow::Result<ExitCode> {
         Some("bare") => serve(bare()).await.map(|()| ExitCode::SUCCESS),
         Some("layered") => serve(layered()?.0).await.map(|()| ExitCode::SUCCESS),
         rounds => {
-            let rounds = rounds.map(str::parse).transpose().context("ROUNDS is a number")?.unwrap_or(ROUNDS);
+            let rounds = rounds
+                .map(str::parse)
+                .transpose()
+                .context("ROUNDS is a number")?
+                .unwrap_or(ROUNDS);
             let ratio = throughput(rounds).await?;
             allocations().await?;
-            Ok(verdict(ratio >= BUDGET, "throughput behind the layer, calm, at least 0.97 of the bare site's"))
+            Ok(verdict(
+                ratio >= BUDGET,
+                "throughput behind the layer, calm, at least 0.97 of the bare site's",
+            ))
         }
     }
 }
@@ -60,7 +67,10 @@ async fn throughput(rounds: usize) -> anyhow::Result<f64> {
         }
     }
     let ratio = median(&ratios).context("no rounds")?;
-    println!("requests per second, best round: bare {:.0}, layered {:.0}", bests[0], bests[1]);
+    println!(
+        "requests per second, best round: bare {:.0}, layered {:.0}",
+        bests[0], bests[1]
+    );
     println!("ratio of throughput, median of {rounds} rounds: {ratio:.3}");
     Ok(ratio)
 }
@@ -101,9 +111,14 @@ async fn first(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Result<usiz
         anyhow::ensure!(more > 0, "the server closed the connection");
         read += more;
         let head = String::from_utf8_lossy(&buffer[..read]);
-        let Some(end) = head.find("\r\n\r\n") else { continue };
+        let Some(end) = head.find("\r\n\r\n") else {
+            continue;
+        };
         anyhow::ensure!(head.starts_with("HTTP/1.1 200"), "not 200: {head}");
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).context("no length")?;
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "))
+            .context("no length")?;
         let whole = end + 4 + length.trim().parse::<usize>()?;
         stream.read_exact(&mut buffer[read..whole]).await?;
         return Ok(whole);
@@ -114,7 +129,10 @@ async fn first(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Result<usiz
 async fn allocations() -> anyhow::Result<()> {
     let (layered, _flashback) = layered()?;
     let (bare, layered) = (count(bare()).await?, count(layered).await?);
-    println!("allocations per request: bare {bare:.2}, layered {layered:.2}, ratio {:.3}", layered / bare);
+    println!(
+        "allocations per request: bare {bare:.2}, layered {layered:.2}, ratio {:.3}",
+        layered / bare
+    );
     Ok(())
 }
 

@@ -31,7 +31,11 @@ async fn main() -> anyhow::Result<ExitCode> {
     match std::env::args().nth(1).as_deref() {
         Some("broker") => broker().await.map(|()| ExitCode::SUCCESS),
         sockets => {
-            let sockets = sockets.map(str::parse).transpose().context("SOCKETS is a number")?.unwrap_or(SOCKETS);
+            let sockets = sockets
+                .map(str::parse)
+                .transpose()
+                .context("SOCKETS is a number")?
+                .unwrap_or(SOCKETS);
             measure(sockets).await
         }
     }
@@ -45,7 +49,11 @@ async fn broker() -> anyhow::Result<()> {
         .header(header::CONTENT_TYPE, "application/json")
         .body(Body::from(format!(r#"{{"url":"http://{HOST}/","mode":"hot"}}"#)))?;
     let answer = flashback.admin().oneshot(hot).await?;
-    anyhow::ensure!(answer.status().is_success(), "POST /crowd answered {}", answer.status());
+    anyhow::ensure!(
+        answer.status().is_success(),
+        "POST /crowd answered {}",
+        answer.status()
+    );
     serve(site).await
 }
 
@@ -56,7 +64,10 @@ async fn measure(sockets: usize) -> anyhow::Result<ExitCode> {
     open.extend(join(broker.address, WARM, sockets).await?);
     let after = broker.resident()?;
     let each = after.saturating_sub(before) / sockets as u64;
-    println!("{} sockets joined and idle; the last {sockets} cost {each} bytes each", open.len());
+    println!(
+        "{} sockets joined and idle; the last {sockets} cost {each} bytes each",
+        open.len()
+    );
     Ok(verdict(each <= BUDGET, "at most 8 KiB for each"))
 }
 
@@ -72,7 +83,11 @@ async fn join(broker: SocketAddr, from: usize, count: usize) -> anyhow::Result<V
         if number == from || number % 250 == 0 {
             token = page(broker, address).await.context("the page")?;
         }
-        open.push(timeout(DEADLINE, enter(broker, address, &token)).await.context("a visitor waited for its welcome")??);
+        open.push(
+            timeout(DEADLINE, enter(broker, address, &token))
+                .await
+                .context("a visitor waited for its welcome")??,
+        );
     }
     Ok(open)
 }
@@ -80,7 +95,10 @@ async fn join(broker: SocketAddr, from: usize, count: usize) -> anyhow::Result<V
 /// One address for each visitor, 250 in each prefix: what the broker bounds per address is not what is measured.
 fn visitor(number: usize) -> SocketAddr {
     let (prefix, host) = (number / 250, number % 250 + 1);
-    SocketAddr::from(([127, 1 + (prefix / 250) as u8, (prefix % 250) as u8, host as u8], 0))
+    SocketAddr::from((
+        [127, 1 + (prefix / 250) as u8, (prefix % 250) as u8, host as u8],
+        0,
+    ))
 }
 
 async fn connect(broker: SocketAddr, from: SocketAddr) -> anyhow::Result<TcpStream> {
@@ -100,8 +118,13 @@ async fn page(broker: SocketAddr, from: SocketAddr) -> anyhow::Result<Vec<u8>> {
     let mut page = Vec::new();
     stream.read_to_end(&mut page).await?;
     let page = String::from_utf8_lossy(&page);
-    let token = page.split_once("\"token\":\"").and_then(|(_, rest)| rest.split_once('"')).map(|(token, _)| token);
-    let Some(token) = token else { bail!("no token in {:?}", page.lines().take(30).collect::<Vec<_>>()) };
+    let token = page
+        .split_once("\"token\":\"")
+        .and_then(|(_, rest)| rest.split_once('"'))
+        .map(|(token, _)| token);
+    let Some(token) = token else {
+        bail!("no token in {:?}", page.lines().take(30).collect::<Vec<_>>())
+    };
     Ok(decode(token))
 }
 
