@@ -1,16 +1,36 @@
 // Bundles the three scripts into dist/, or with --test the tests into .build/. Same input, same bytes.
-import { readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
+import { minify } from "terser";
 
-// The oldest browsers with everything the client needs: private class members are not used, `??=` and `at` are.
+// The oldest browsers that have all that the client uses (`??=`, `at`, static imports of nothing).
 const target = ["chrome100", "firefox100", "safari15.4"];
-const shared = { bundle: true, minify: true, target, charset: "utf8", legalComments: "none", logLevel: "warning" };
 
-if (process.argv.includes("--test")) {
+async function bundle(name, entry, format) {
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    format,
+    target,
+    charset: "utf8",
+    legalComments: "none",
+    logLevel: "warning",
+    write: false,
+  });
+  // esbuild bundles, terser minifies: it inlines what is called once, which esbuild does not, which is worth 5 % of the budget.
+  const { code } = await minify(outputFiles[0].text, {
+    ecma: 2020,
+    module: format === "esm",
+    toplevel: true,
+    compress: { passes: 4, inline: 3 },
+  });
+  writeFileSync(`dist/${name}`, `${code}\n`);
+}
+
+async function tests() {
   rmSync(".build", { recursive: true, force: true });
-  const tests = readdirSync("test").filter((name) => name.endsWith(".test.ts"));
   await build({
-    entryPoints: tests.map((name) => `test/${name}`),
+    entryPoints: readdirSync("test").filter((name) => name.endsWith(".test.ts")).map((name) => `test/${name}`),
     bundle: true,
     platform: "node",
     format: "esm",
@@ -19,10 +39,13 @@ if (process.argv.includes("--test")) {
     sourcemap: "inline",
     logLevel: "warning",
   });
+}
+
+if (process.argv.includes("--test")) {
+  await tests();
 } else {
-  await Promise.all([
-    build({ ...shared, entryPoints: { client: "src/main.ts" }, outdir: "dist", format: "iife" }),
-    build({ ...shared, entryPoints: { sw: "src/worker/sw.ts" }, outdir: "dist", format: "iife" }),
-    build({ ...shared, entryPoints: { panel: "src/panel.ts" }, outdir: "dist", format: "esm" }),
-  ]);
+  mkdirSync("dist", { recursive: true });
+  await bundle("client.js", "src/main.ts", "iife");
+  await bundle("sw.js", "src/worker/sw.ts", "iife");
+  await bundle("panel.js", "src/panel.ts", "esm");
 }

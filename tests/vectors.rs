@@ -1,9 +1,10 @@
 //! The wire against `tests/vectors/`, which the TypeScript client reads too: `docs/protocol.md` is their manual.
 #![allow(clippy::unwrap_used)]
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::LazyLock};
 
 use bytes::Bytes;
+use proptest::{prelude::*, sample::Index};
 use serde_json::Value;
 use tower_flashback::{
     broker::{
@@ -98,6 +99,74 @@ fn every_fault_of_form_is_shown_by_a_vector() {
             "no vector shows {fault:?}"
         );
     }
+}
+
+proptest! {
+    /// Whatever a stranger makes of a message, it is refused, or it is a message that would be written just so.
+    #[test]
+    fn what_is_read_would_be_written_just_so(pick: Index, edits in prop::collection::vec(edit(), 0..6)) {
+        let mut bytes = wire(pick.get(well_formed()));
+        edits.iter().for_each(|edit| edit.apply(&mut bytes));
+        if let Ok(message) = Message::decode(Bytes::from(bytes.clone())) {
+            prop_assert_eq!(message.encode(), &bytes[..]);
+        }
+        if let Ok(message) = FromVisitor::decode(&bytes) {
+            prop_assert_eq!(message.encode(), &bytes[..]);
+        }
+        if let Ok(message) = FromBroker::decode(&bytes) {
+            prop_assert_eq!(message.encode(), &bytes[..]);
+        }
+    }
+}
+
+/// One change to the bytes of a message.
+#[derive(Clone, Debug)]
+enum Edit {
+    Set(Index, u8),
+    Insert(Index, u8),
+    Remove(Index),
+    Cut(Index),
+}
+
+impl Edit {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        let at = |index: &Index, bytes: &[u8]| index.index(bytes.len() + 1);
+        match self {
+            Self::Set(index, value) => {
+                let at = index.index(bytes.len().clamp(1, 64));
+                bytes.get_mut(at).into_iter().for_each(|byte| *byte = *value);
+            }
+            Self::Insert(index, value) => bytes.insert(at(index, bytes), *value),
+            Self::Remove(index) if !bytes.is_empty() => drop(bytes.remove(index.index(bytes.len()))),
+            Self::Remove(_) => {}
+            Self::Cut(index) => bytes.truncate(at(index, bytes)),
+        }
+    }
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    // Small values are types, kinds, counts and shapes: they reach further into the form than random ones.
+    let value = || prop_oneof![0..8_u8, any::<u8>()];
+    prop_oneof![
+        4 => (any::<Index>(), value()).prop_map(|(index, value)| Edit::Set(index, value)),
+        2 => (any::<Index>(), value()).prop_map(|(index, value)| Edit::Insert(index, value)),
+        2 => any::<Index>().prop_map(Edit::Remove),
+        1 => any::<Index>().prop_map(Edit::Cut),
+    ]
+}
+
+fn well_formed() -> &'static [Value] {
+    static WELL_FORMED: LazyLock<Vec<Value>> = LazyLock::new(|| {
+        let all = [
+            include_str!("vectors/messages.json"),
+            include_str!("vectors/signal.json"),
+        ];
+        all.into_iter()
+            .flat_map(vectors)
+            .filter(|vector| vector.get("fault").is_none())
+            .collect()
+    });
+    &WELL_FORMED
 }
 
 fn check<M: PartialEq + std::fmt::Debug>(

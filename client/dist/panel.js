@@ -1,1 +1,1 @@
-function t(o){}export{t as show};
+function n(n){}export{n as show};

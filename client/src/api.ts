@@ -32,36 +32,32 @@ declare global {
 
 /** What the bootstrap sets. */
 export interface Control {
-  api: Flashback;
-  become(state: State, reason?: string): void;
+  readonly api: Flashback;
   engine: Engine | undefined;
+  become(state: State, reason: string): void;
 }
 
 export function control(off: () => void): Control {
-  let state: State = "starting";
-  let reason = "";
-  const events = new EventTarget();
-  const api = Object.defineProperties(events, {
-    state: { get: () => state },
-    reason: { get: () => reason },
-    stats: { value: (): Stats => stats(control.engine) },
-    off: { value: off },
-  }) as Flashback;
+  const api = Object.assign(new EventTarget(), {
+    state: "starting" as State,
+    reason: "",
+    stats: () => stats(control.engine),
+    off,
+  });
   const control: Control = {
     api,
     engine: undefined,
-    become(to, why = "") {
-      if (state === "off") return;
-      state = to;
-      reason = why;
-      events.dispatchEvent(new Event("state"));
+    become(state, reason) {
+      if (api.state === "off") return;
+      Object.assign(api, { state, reason });
+      api.dispatchEvent(new Event("state"));
     },
   };
   return control;
 }
 
 function stats(engine: Engine | undefined): Stats {
-  const { origin, peer, given } = engine?.ledger ?? { origin: 0, peer: 0, given: 0 };
-  const objects = [...(engine?.progress.values() ?? [])].filter((bytes) => bytes.origin + bytes.peer > 0).length;
-  return { origin, peer, given, links: engine?.links() ?? 0, objects };
+  const { origin = 0, peer = 0, given = 0 } = engine?.ledger ?? {};
+  const carried = [...(engine?.progress.values() ?? [])].filter((bytes) => bytes.origin + bytes.peer > 0);
+  return { origin, peer, given, links: engine?.links() ?? 0, objects: carried.length };
 }

@@ -3,13 +3,25 @@
  * it stalls. Pure part of `swarm.ts`.
  */
 import { add, begin, complete } from "./chunk";
+import { Fault } from "./fault";
 import { stated } from "./ledger";
 import { chunkDigest, chunkLength, objectOf } from "./manifest";
 import type { Message } from "./message";
 import type { Neighbour } from "./neighbour";
 import { has, remove } from "./ranges";
 import { whichChunk } from "./roulette";
-import { accuse, keep, type Swarm } from "./swarm";
+import { accuse, keep, say, type Swarm } from "./swarm";
+
+/** Milliseconds without a useful byte after which a chunk is asked of another. */
+const STALL = 500;
+/** Milliseconds for a whole chunk: 4 KiB/s is a neighbour that serves too many, or one that wants to be waited for. */
+const CRAWL = 4000;
+/** Milliseconds for which one who stalled is left alone. */
+const REST = 1000;
+/** Asks that may be open or cancelled and unanswered: one who lets more pile up is not asked again. */
+const EXPECTED_MOST = 8;
+/** Chunks among which chance may choose: enough for the links there are, few enough to keep the page's order. */
+const URGENT = 16;
 
 /** Asks every idle neighbour for one chunk. */
 export function askAll(of: Swarm, now: number): void {
@@ -22,7 +34,7 @@ export function askAll(of: Swarm, now: number): void {
     them.ask = { chunk, since: now, heard: now };
     them.expected.push(chunk);
     const block = entry.partial?.next ?? 0;
-    of.outputs.push({ kind: "send", link: them.link, message: { kind: "ask", credit: stated(of.ledger), chunk, block } });
+    say(of, them, { kind: "ask", credit: stated(of.ledger), chunk, block });
   }
 }
 
@@ -51,7 +63,7 @@ export function expire(of: Swarm, now: number): void {
 export function cancel(of: Swarm, them: Neighbour): void {
   if (!them.ask) return;
   const { chunk } = them.ask;
-  of.outputs.push({ kind: "send", link: them.link, message: { kind: "cancel", chunk } });
+  say(of, them, { kind: "cancel", chunk });
   forget(of, them);
 }
 
@@ -75,7 +87,7 @@ export function refuse(of: Swarm, them: Neighbour, chunk: number): void {
 /** Takes a proof; true if there may be something to ask for now. */
 export function proof(of: Swarm, them: Neighbour, chunk: number, digests: Uint8Array, now: number): boolean {
   const at = them.expected.indexOf(chunk);
-  if (at < 0) return accuse(of, them, "unasked");
+  if (at < 0) return accuse(of, them, Fault.Unasked);
   // The channel is ordered: what was asked before this one, it will not send any more.
   them.expected.splice(0, at + 1);
   them.sending = chunk;
@@ -87,18 +99,18 @@ export function proof(of: Swarm, them: Neighbour, chunk: number, digests: Uint8A
   const expected = object && chunkDigest(object, chunk);
   // The digests are a view of the message: what is kept is a copy.
   entry.partial = object && expected && begin(chunkLength(object, chunk), digests.slice(), expected);
-  return entry.partial ? false : accuse(of, them, "digest");
+  return entry.partial ? false : accuse(of, them, Fault.Digest);
 }
 
 /** Takes a block; true if there may be something to ask for now. */
 export function block(of: Swarm, them: Neighbour, message: Message & { kind: "block" }, now: number): boolean {
   const { chunk, bytes } = message;
-  if (them.sending !== chunk) return accuse(of, them, "unasked");
+  if (them.sending !== chunk) return accuse(of, them, Fault.Unasked);
   const partial = of.wanted.get(chunk)?.partial;
   // Cancelled, or another neighbour was faster: neither used nor counted.
   if (!partial || message.block < partial.next) return false;
-  if (message.block > partial.next) return accuse(of, them, "order");
-  if (!add(partial, bytes)) return accuse(of, them, "digest");
+  if (message.block > partial.next) return accuse(of, them, Fault.Order);
+  if (!add(partial, bytes)) return accuse(of, them, Fault.Digest);
   of.ledger.peer += bytes.length;
   them.got += bytes.length;
   if (them.ask?.chunk === chunk) them.ask.heard = now;
@@ -117,14 +129,3 @@ function candidates(of: Swarm, them: Neighbour): number[] {
   }
   return found;
 }
-
-/** Milliseconds without a useful byte after which a chunk is asked of another. */
-const STALL = 500;
-/** Milliseconds for a whole chunk: 4 KiB/s is a neighbour that serves too many, or one that wants to be waited for. */
-const CRAWL = 4000;
-/** Milliseconds for which one who stalled is left alone. */
-const REST = 1000;
-/** Asks that may be open or cancelled and unanswered: one who lets more pile up is not asked again. */
-const EXPECTED_MOST = 8;
-/** Chunks among which chance may choose: enough for the links there are, few enough to keep the page's order. */
-const URGENT = 16;

@@ -3,6 +3,9 @@ import type { PageObject } from "./manifest";
 import type { ToPage, ToWorker } from "./port";
 import { workerUrl } from "./register";
 
+/** Milliseconds between two signs of life: browsers stop a worker that has had none for 30 s. */
+const HERE = 20_000;
+
 export interface Bridge {
   /** Says goodbye: the worker lets everything pass from now on. */
   close(): void;
@@ -33,8 +36,7 @@ export function bridge(objects: readonly PageObject[], on: Crossing): Bridge {
       if (data.kind === "ready") on.ready();
       else if (data.kind === "carry" && port) on.carry(data.url, data.from, data.to, port);
     };
-    const carried = objects.map(({ url, type, length, etag, digest, headers }) => ({ url, type, length, etag, digest, headers }));
-    say({ kind: "flashback:hello", objects: carried }, [port2]);
+    say({ kind: "flashback:hello", objects }, [port2]);
   };
   const hear = ({ data, source }: MessageEvent<ToPage | null>): void => {
     if (source === serviceWorker.controller && data?.kind === "flashback:who") greet();
@@ -56,6 +58,3 @@ export function bridge(objects: readonly PageObject[], on: Crossing): Bridge {
     },
   };
 }
-
-/** Milliseconds between two signs of life: browsers stop a worker that has had none for 30 s. */
-const HERE = 20_000;

@@ -2,6 +2,11 @@
 import { PREFIX } from "./port";
 import { decodeSignal, encodeSignal, type FromBroker, type FromVisitor } from "./signal";
 
+/** Close codes 4000 to 4004 are refusals; 4004 says that the page is calm. */
+const CALM = 4004;
+/** Tries to come back: 1, 2, 4, 8 and 16 s, each spread by half, so that a restarted broker is not stampeded. */
+const TRIES = 5;
+
 export interface Broker {
   /** Dropped where there is no connection: nothing that is said here is needed later. */
   send(message: FromVisitor): void;
@@ -63,8 +68,3 @@ export function join(token: Uint8Array, random: () => number, on: BrokerEvents):
     },
   };
 }
-
-/** Close codes 4000 to 4004 are refusals; 4004 says that the page is calm. */
-const CALM = 4004;
-/** Tries to come back: 1, 2, 4, 8 and 16 s, each spread by half, so that a restarted broker is not stampeded. */
-const TRIES = 5;

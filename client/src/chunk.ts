@@ -8,7 +8,7 @@ import type { Held } from "./store";
 
 /** Blocks arrive in order; `next` is the first that lacks, and where another neighbour takes over. */
 export interface Partial {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly digests: Uint8Array;
   next: number;
 }
@@ -34,7 +34,7 @@ export function complete(partial: Partial): boolean {
 }
 
 /** A chunk that came whole, if it is the origin's. */
-export function verify(bytes: Uint8Array, expected: Uint8Array): Held | undefined {
+export function verify(bytes: Uint8Array<ArrayBuffer>, expected: Uint8Array): Held | undefined {
   const digests = new Uint8Array(Math.ceil(bytes.length / BLOCK) * DIGEST);
   for (let at = 0; at * BLOCK < bytes.length; at++) {
     digests.set(digest(bytes.subarray(at * BLOCK, (at + 1) * BLOCK)), at * DIGEST);

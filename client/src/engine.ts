@@ -13,6 +13,13 @@ import { ahead, feed, reader, tell, type Reader } from "./reader";
 import { memory } from "./store";
 import { busy, handle, poll, swarm, type Input, type Output } from "./swarm";
 
+/** Milliseconds between two looks at the clock while something is wanted or to be told. */
+const TICK = 100;
+/** Milliseconds between two signs of life to the worker, and two reports that something may have changed. */
+const BEAT = 500;
+/** Milliseconds that a request waits for its next byte before the network has it: twice the slowest way out. */
+const PATIENCE = 10_000;
+
 export interface Engine {
   /** Delivers the bytes `from..to` of the object at `url` on `port`, or says there that the network must. */
   carry(url: string, from: number, to: number, port: MessagePort): void;
@@ -44,12 +51,7 @@ export function engine(page: Page, budget: number, on: EngineEvents): Engine {
   const readers = new Set<Reader>();
   const failed = new Set<PageObject>();
   const progress = new Map<PageObject, Progress>(manifest.map((object) => [object, { origin: 0, peer: 0 }]));
-  const store = memory(budget, (chunk) =>
-    [...readers].some((one) => {
-      const [from, to] = ahead(one);
-      return chunk >= from && chunk < to;
-    }),
-  );
+  const store = memory(budget);
   const exchange = swarm({ manifest, room, store, random: Math.random }, performance.now());
   let links: Neighbourhood | undefined;
   let stop = new AbortController();
@@ -104,7 +106,7 @@ export function engine(page: Page, budget: number, on: EngineEvents): Engine {
   };
   const serve = (one: Reader): void => {
     const [, before] = ahead(one);
-    while (feed(one, store));
+    if (!feed(one, store)) return;
     const [, after] = ahead(one);
     if (one.at === one.to) readers.delete(one);
     if (after !== before) want();
@@ -129,8 +131,14 @@ export function engine(page: Page, budget: number, on: EngineEvents): Engine {
     tell(one, { kind: "pass" });
   };
   const beat = (): void => {
-    for (const one of readers) if (one.hungry) tell(one, { kind: "wait" });
-    links?.report(exchange.ledger, performance.now());
+    const now = performance.now();
+    for (const one of readers) {
+      if (one.hungry === undefined) continue;
+      // Whatever holds the swarm up, the page must not wait for it for ever (law 4).
+      if (now - one.hungry > PATIENCE) dismiss(one);
+      else tell(one, { kind: "wait" });
+    }
+    links?.report(exchange.ledger, now);
   };
 
   return {
@@ -162,28 +170,9 @@ export function engine(page: Page, budget: number, on: EngineEvents): Engine {
       stop = new AbortController();
       beating = setInterval(beat, BEAT);
       links = neighbourhood(page, {
-        welcome: (id, others) => {
-          input({ kind: "welcome", id, others });
-        },
-        meeting: () => {
-          input({ kind: "meeting" });
-        },
-        opened: (link) => {
-          input({ kind: "opened", link });
-          on.changed("links");
-        },
-        heard: (link, bytes) => {
-          input({ kind: "heard", link, bytes });
-        },
-        drained: (link) => {
-          input({ kind: "drained", link });
-        },
-        closed: (link) => {
-          input({ kind: "closed", link });
-          on.changed("links");
-        },
-        lost: () => {
-          input({ kind: "alone" });
+        input: (what) => {
+          input(what);
+          if (what.kind === "opened" || what.kind === "closed") on.changed("links");
         },
         calm: on.calm,
       });
@@ -203,8 +192,3 @@ export function engine(page: Page, budget: number, on: EngineEvents): Engine {
     },
   };
 }
-
-/** Milliseconds between two looks at the clock while something is wanted or to be told. */
-const TICK = 100;
-/** Milliseconds between two signs of life to the worker, and two reports that something may have changed. */
-const BEAT = 500;

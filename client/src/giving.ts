@@ -7,31 +7,30 @@ import { BLOCK } from "./manifest";
 import type { Neighbour } from "./neighbour";
 import type { Ranges } from "./ranges";
 import { whom } from "./roulette";
-import { spare, type Output, type Swarm } from "./swarm";
+import { say, spare, type Output, type Swarm } from "./swarm";
+
+/** Milliseconds between two tellings: 60 chunks told one by one cost 5 % of an uplink. */
+const ANNOUNCE = 100;
+/** Edges of the 4,096 ranges that fit one message. */
+const EDGES_MOST = 8192;
 
 /** First words on a new link: who we are, and all that we hold. */
-export function greet(of: Swarm, link: number): void {
-  of.outputs.push({ kind: "send", link, message: { kind: "hello", room: of.room, id: of.id } });
-  const them = of.neighbours.get(link);
-  if (them) have(of, them, of.held);
+export function greet(of: Swarm, them: Neighbour): void {
+  of.neighbours.set(them.link, them);
+  say(of, them, { kind: "hello", room: of.room, id: of.id });
+  have(of, them, of.held);
 }
 
 /** Tells the neighbours, at most ten times a second, what is new; and whether there is credit, when that has changed. */
 export function announce(of: Swarm, now: number): void {
-  if (now - of.told < ANNOUNCE) return;
+  if (!of.due || now - of.told < ANNOUNCE) return;
   of.told = now;
+  of.due = false;
   const fresh = of.fresh.splice(0);
-  for (const them of of.neighbours.values()) if (fresh.length > 0 || misled(of, them)) have(of, them, fresh);
-}
-
-/** Whether `announce` has something to say. */
-export function untold(of: Swarm): boolean {
-  return of.fresh.length > 0 || [...of.neighbours.values()].some((them) => misled(of, them));
-}
-
-/** Whether a neighbour believes that there is credit where there is none, or the reverse. */
-function misled(of: Swarm, them: Neighbour): boolean {
-  return (them.told === 0) !== (stated(of.ledger) === 0);
+  for (const them of of.neighbours.values()) {
+    // To believe in credit where there is none, or the reverse, would cost the neighbour half a second.
+    if (fresh.length > 0 || (them.told === 0) !== (stated(of.ledger) === 0)) have(of, them, fresh);
+  }
 }
 
 /** The next block that goes out, or the proof ahead of it. */
@@ -51,6 +50,7 @@ export function nextBlock(of: Swarm): Output | undefined {
   }
   // Law 3: booked before it goes. `taker` left nobody here who has not the credit, but the ledger decides.
   if (!give(of.ledger, bytes.length)) return undefined;
+  of.due = true;
   them.given += bytes.length;
   them.told = stated(of.ledger);
   const { chunk, block } = asks;
@@ -77,12 +77,6 @@ function have(of: Swarm, them: Neighbour, ranges: Ranges): void {
   them.told = stated(of.ledger);
   // In parts that each fit one message; an empty one tells the credit.
   for (let at = 0; at === 0 || at < ranges.length; at += EDGES_MOST) {
-    const part = ranges.slice(at, at + EDGES_MOST);
-    of.outputs.push({ kind: "send", link: them.link, message: { kind: "have", credit: them.told, ranges: part } });
+    say(of, them, { kind: "have", credit: them.told, ranges: ranges.slice(at, at + EDGES_MOST) });
   }
 }
-
-/** Milliseconds between two tellings: 60 chunks told one by one cost 5 % of an uplink. */
-const ANNOUNCE = 100;
-/** Edges of the 4,096 ranges that fit one message. */
-const EDGES_MOST = 8192;

@@ -11,10 +11,10 @@ export interface Identity {
   fingerprint: Uint8Array;
 }
 
-/** One address: `host` is 4 or 16 bytes, or the 16 of the UUID that a browser hides it behind. */
+/** One address: `host` is 4 bytes for family 4, 16 for 6, or for 0 the 16 of the UUID that a browser hides it behind. */
 export interface Candidate {
   type: "host" | "reflexive";
-  family: 4 | 6 | 0;
+  family: number;
   priority: number;
   host: Uint8Array;
   port: number;
@@ -51,8 +51,8 @@ export function answer({ ufrag, pwd, fingerprint }: Identity, passive: boolean):
 
 /** The candidate in a browser's text; undefined for those that never travel: TCP, relayed, another component. */
 export function candidateOf(text: string): Candidate | undefined {
-  const [, component, transport, priority, address = "", port, , type] = text.split(" ");
-  if (component !== "1" || transport?.toLowerCase() !== "udp" || (type !== "host" && type !== "srflx")) return undefined;
+  const found = /^candidate:\S+ 1 udp (\d+) (\S+) (\d+) typ (host|srflx)/i.exec(text);
+  const [, priority, address = "", port, type] = found ?? [];
   const place = hostOf(address);
   return place && { type: type === "host" ? type : "reflexive", ...place, priority: Number(priority), port: Number(port) };
 }
@@ -92,11 +92,11 @@ function hostOf(address: string): Pick<Candidate, "family" | "host"> | undefined
   return sized(6, fromHex(all.map((group) => group.padStart(4, "0")).join("").toLowerCase()), 16);
 }
 
-function sized(family: 4 | 6 | 0, host: Uint8Array, length: number): Pick<Candidate, "family" | "host"> | undefined {
+function sized(family: number, host: Uint8Array, length: number): Pick<Candidate, "family" | "host"> | undefined {
   return host.length === length ? { family, host } : undefined;
 }
 
-function hostText(family: 4 | 6 | 0, host: Uint8Array): string {
+function hostText(family: number, host: Uint8Array): string {
   if (family === 4) return host.join(".");
   const hex = toHex(host);
   return family === 6

@@ -5,6 +5,13 @@
 import { answer, candidateOf, candidateText, identityOf, isPrivate, type Candidate } from "./identity";
 import type { Body } from "./signal";
 
+/** Bytes queued towards a neighbour above which it waits: a few packets' worth of the fastest links there are. */
+export const QUEUE = 64 * 1024;
+/** Milliseconds for a link to open; the slowest that succeed take some seconds behind NATs. */
+const OPENING = 10_000;
+/** Candidates that may come before the identity. */
+const EARLY_MOST = 16;
+
 export interface Link {
   send(bytes: Uint8Array<ArrayBuffer>): void;
   /** What the neighbour told through the broker. */
@@ -60,15 +67,15 @@ export function connect({ stun, lan, passive }: LinkOptions, on: LinkEvents): Li
   const offer = async (): Promise<void> => {
     await connection.setLocalDescription();
     const identity = identityOf(connection.localDescription?.sdp ?? "");
-    if (!identity) throw new TypeError("the browser's offer has no identity");
-    on.signal({ kind: "identity", ...identity });
+    if (identity) on.signal({ kind: "identity", identity });
+    else fail();
   };
   const offered = offer();
   offered.catch(fail);
 
   connection.onicecandidate = ({ candidate }) => {
     const found = candidate && candidateOf(candidate.candidate);
-    if (found && (lan || !isPrivate(found))) on.signal({ kind: "candidate", ...found });
+    if (found && (lan || !isPrivate(found))) on.signal({ kind: "candidate", candidate: found });
   };
   connection.onconnectionstatechange = () => {
     if (connection.connectionState === "failed") fail();
@@ -97,21 +104,14 @@ export function connect({ stun, lan, passive }: LinkOptions, on: LinkEvents): Li
     },
     signal(body) {
       if (body.kind === "identity") {
-        if (connection.signalingState !== "stable" || !described) describe(answer(body, passive)).catch(fail);
-      } else if (lan || !isPrivate(body)) {
+        if (!described) describe(answer(body.identity, passive)).catch(fail);
+      } else if (lan || !isPrivate(body.candidate)) {
         // A stranger must not make us knock on doors of our own network.
-        if (described) use(body);
-        else if (early.length < EARLY_MOST) early.push(body);
+        if (described) use(body.candidate);
+        else if (early.length < EARLY_MOST) early.push(body.candidate);
       }
     },
     queued: () => channel.bufferedAmount,
     close,
   };
 }
-
-/** Bytes queued towards a neighbour above which it waits: a few packets' worth of the fastest links there are. */
-export const QUEUE = 64 * 1024;
-/** Milliseconds for a link to open; the slowest that succeed take some seconds behind NATs. */
-const OPENING = 10_000;
-/** Candidates that may come before the identity. */
-const EARLY_MOST = 16;

@@ -37,22 +37,20 @@ function carry(page: Page): void {
   });
   flashback.engine = visitor;
   visitor.join();
-  const cross = (): void => {
+  takeControl().then((ours) => {
+    if (flashback.api.state === "off") return;
+    if (!ours) {
+      foreign();
+      return;
+    }
     crossing = bridge(page.manifest, {
       ready: () => {
         release(document);
-        flashback.become("carrying");
+        flashback.become("carrying", "");
       },
       carry: visitor.carry,
-      lost: () => {
-        leave("the site has its own service worker");
-      },
+      lost: foreign,
     });
-  };
-  takeControl().then((ours) => {
-    if (flashback.api.state === "off") return;
-    if (ours) cross();
-    else leave("the site has its own service worker");
   }, failed);
 
   // Open connections keep a page out of the back/forward cache, and neighbours waiting for one that has gone.
@@ -81,6 +79,10 @@ function start(): void {
 
 function failed(): void {
   leave("failed");
+}
+
+function foreign(): void {
+  leave("another service worker");
 }
 
 async function main(): Promise<void> {

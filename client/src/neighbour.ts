@@ -17,15 +17,15 @@ export interface Neighbour {
   /** The credit that it was last told. */
   told: number;
   /** What it was asked for last and still owes; `heard` is when the asking or the last useful block was. */
-  ask: { chunk: number; since: number; heard: number } | undefined;
+  ask?: { chunk: number; since: number; heard: number } | undefined;
   /** What it was asked for and has not begun to send, oldest first: it may still answer what was cancelled. */
   expected: number[];
   /** The chunk whose proof it sent last: its blocks are of that one. */
-  sending: number | undefined;
+  sending?: number;
   /** It stalled: not to be asked before. */
   rests: number;
   /** What it asked of us. */
-  asks: { chunk: number; block: number; proven: boolean } | undefined;
+  asks?: { chunk: number; block: number; proven: boolean } | undefined;
 }
 
 export function neighbour(link: number): Neighbour {
@@ -38,11 +38,8 @@ export function neighbour(link: number): Neighbour {
     given: 0,
     got: 0,
     told: 0,
-    ask: undefined,
     expected: [],
-    sending: undefined,
     rests: 0,
-    asks: undefined,
   };
 }
 
@@ -56,9 +53,9 @@ export interface Wanted {
   refusals: number;
   /** The origin is not to be asked before. */
   later: number;
-  partial: Partial | undefined;
+  partial?: Partial | undefined;
 }
 
 export function wanted(now: number): Wanted {
-  return { from: "nobody", covered: now, failures: 0, refusals: 0, later: 0, partial: undefined };
+  return { from: "nobody", covered: now, failures: 0, refusals: 0, later: 0 };
 }

@@ -4,6 +4,21 @@ import type { Fault } from "./fault";
 import { connect, type Link, type LinkOptions } from "./link";
 import type { Ledger } from "./ledger";
 import type { FromBroker } from "./signal";
+import type { Input } from "./swarm";
+
+/** The outcomes of an introduction. */
+const OPEN = 0;
+const FAILED = 1;
+/** Neighbours that are wanted, and that are let in: what the study of the exchange found best (`docs/swarm.md`). */
+const LINKS = 8;
+const LINKS_MOST = 12;
+/** Connections made in one visit: browsers refuse after some hundreds, and free them late. */
+const MADE_MOST = 64;
+/** Milliseconds between two reports. */
+const REPORT = 2000;
+/** Milliseconds between two requests for more neighbours, at first and at most. */
+const NEED = 2000;
+const NEED_MOST = 32_000;
 
 export interface Neighbourhood {
   send(link: number, bytes: Uint8Array<ArrayBuffer>): void;
@@ -18,14 +33,9 @@ export interface Neighbourhood {
 }
 
 export interface NeighbourhoodEvents {
-  welcome(id: number, others: number): void;
-  meeting(): void;
-  opened(link: number): void;
-  heard(link: number, bytes: Uint8Array): void;
-  drained(link: number): void;
-  closed(link: number): void;
-  /** There is no broker for now. */
-  lost(): void;
+  /** Something for the swarm. */
+  input(what: Input): void;
+  /** The page is calm. */
   calm(): void;
 }
 
@@ -47,15 +57,15 @@ export function neighbourhood(
   let needed = { at: 0, wait: NEED };
 
   const size = (): number => [...known.values()].filter(({ open }) => open).length;
-  const linked = (visitor: number, outcome: "open" | "failed", since: number): void => {
-    broker.send({ kind: "linked", visitor, outcome, milliseconds: performance.now() - since });
+  const linked = (visitor: number, outcome: number, since: number): void => {
+    broker.send({ kind: "linked", visitor, outcome, milliseconds: Math.min(Math.round(performance.now() - since), 0xffff) });
   };
   const leave = (visitor: number): void => {
     const them = known.get(visitor);
     if (!them || !known.delete(visitor)) return;
     them.link.close();
-    if (them.open) on.closed(visitor);
-    else linked(visitor, "failed", them.since);
+    if (them.open) on.input({ kind: "closed", link: visitor });
+    else linked(visitor, FAILED, them.since);
     needed = { at: performance.now(), wait: NEED };
   };
   const meet = (visitor: number): void => {
@@ -70,27 +80,27 @@ export function neighbourhood(
       opened: () => {
         const them = known.get(visitor);
         if (them) them.open = true;
-        linked(visitor, "open", since);
-        on.opened(visitor);
+        linked(visitor, OPEN, since);
+        on.input({ kind: "opened", link: visitor });
       },
       heard: (bytes) => {
-        on.heard(visitor, bytes);
+        on.input({ kind: "heard", link: visitor, bytes });
       },
       drained: () => {
-        on.drained(visitor);
+        on.input({ kind: "drained", link: visitor });
       },
       closed: () => {
         leave(visitor);
       },
     });
     known.set(visitor, { link, since, open: false });
-    on.meeting();
+    on.input({ kind: "meeting" });
   };
   const heard = (message: FromBroker): void => {
     switch (message.kind) {
       case "welcome":
         id = message.id;
-        on.welcome(message.id, message.others);
+        on.input(message);
         break;
       case "meet":
         meet(message.visitor);
@@ -106,7 +116,12 @@ export function neighbourhood(
         on.calm();
     }
   };
-  const broker: Broker = join(options.token, Math.random, { heard, lost: on.lost });
+  const broker: Broker = join(options.token, Math.random, {
+    heard,
+    lost: () => {
+      on.input({ kind: "alone" });
+    },
+  });
 
   return {
     send(link, bytes) {
@@ -120,8 +135,9 @@ export function neighbourhood(
     },
     report(ledger, now) {
       const report = { kind: "report", ...ledger, links: size() } as const;
-      if (now - reported.at >= REPORT && JSON.stringify(report) !== reported.text) {
-        reported = { at: now, text: JSON.stringify(report) };
+      const text = Object.values(report).join();
+      if (now - reported.at >= REPORT && text !== reported.text) {
+        reported = { at: now, text };
         broker.send(report);
       }
       if (known.size >= LINKS || made >= MADE_MOST || now - needed.at < needed.wait) return;
@@ -137,14 +153,3 @@ export function neighbourhood(
     },
   };
 }
-
-/** Neighbours that are wanted, and that are let in: what the study of the exchange found best (`docs/swarm.md`). */
-const LINKS = 8;
-const LINKS_MOST = 12;
-/** Connections made in one visit: browsers refuse after some hundreds, and free them late. */
-const MADE_MOST = 64;
-/** Milliseconds between two reports. */
-const REPORT = 2000;
-/** Milliseconds between two requests for more neighbours, at first and at most. */
-const NEED = 2000;
-const NEED_MOST = 32_000;

@@ -1,6 +1,12 @@
 /** The way out: objects and digest lists from the origin itself, over HTTP, by their digests. */
 import { CHUNK, chunkLength, learn, type PageObject } from "./manifest";
 import { PREFIX } from "./port";
+import { join } from "./wire";
+
+/** Milliseconds before a request that broke is made again. */
+const RETRY = 250;
+/** Seconds of Retry-After that a page waits for: an ordinary request, which is never deferred, is better then. */
+const AFTER_MOST = 5;
 
 /** How a fetch ended: `again` says in how many milliseconds it is worth another try, undefined that it is not. */
 export interface Ended {
@@ -13,7 +19,7 @@ export async function fetchChunks(
   chunk: number,
   count: number,
   stop: AbortSignal,
-  deliver: (chunk: number, bytes: Uint8Array) => void,
+  deliver: (chunk: number, bytes: Uint8Array<ArrayBuffer>) => void,
 ): Promise<Ended> {
   const from = (chunk - object.first) * CHUNK;
   const to = Math.min(from + count * CHUNK, object.length);
@@ -27,7 +33,7 @@ export async function fetchChunks(
     if (response.status === 503) return { again: retryAfter(response) };
     const right = response.headers.get("content-range") === `bytes ${from}-${to - 1}/${object.length}`;
     if (response.status !== 206 || !right || !response.body) return { again: undefined };
-    await cut(response.body.getReader(), object, chunk, to - from, deliver);
+    await cut(response.body.getReader(), object, chunk, deliver);
     return { again: 0 };
   } catch {
     return { again: RETRY };
@@ -45,29 +51,20 @@ export async function fetchDigests(object: PageObject, stop: AbortSignal): Promi
   }
 }
 
-/** Cuts a body of `length` bytes into chunks. What is more or less than that is not delivered. */
+/** Cuts a body that begins at `chunk` into chunks. What is left over, or comes after the object, is not delivered. */
 async function cut(
   body: ReadableStreamDefaultReader<Uint8Array>,
   object: PageObject,
   chunk: number,
-  length: number,
-  deliver: (chunk: number, bytes: Uint8Array) => void,
+  deliver: (chunk: number, bytes: Uint8Array<ArrayBuffer>) => void,
 ): Promise<void> {
-  let bytes = new Uint8Array(chunkLength(object, chunk));
-  let filled = 0;
-  while (length > 0) {
-    const { done, value } = await body.read();
-    if (done) return;
-    for (let at = 0; at < value.length && length > 0; ) {
-      const part = value.subarray(at, at + bytes.length - filled);
-      bytes.set(part, filled);
-      filled += part.length;
-      at += part.length;
-      length -= part.length;
-      if (filled < bytes.length) continue;
-      deliver(chunk++, bytes);
-      bytes = new Uint8Array(length > 0 ? chunkLength(object, chunk) : 0);
-      filled = 0;
+  for (let rest = new Uint8Array(); ; ) {
+    const { value } = await body.read();
+    if (!value) return;
+    rest = join([rest, value]);
+    for (let length = chunkLength(object, chunk); length > 0 && rest.length >= length; length = chunkLength(object, chunk)) {
+      deliver(chunk++, rest.slice(0, length));
+      rest = rest.subarray(length);
     }
   }
 }
@@ -77,8 +74,3 @@ function retryAfter(response: Response): number | undefined {
   const seconds = Number(response.headers.get("retry-after") ?? 1);
   return seconds <= AFTER_MOST ? seconds * 1000 : undefined;
 }
-
-/** Milliseconds before a request that broke is made again. */
-const RETRY = 250;
-/** Seconds of Retry-After that a page waits for: an ordinary request, which is never deferred, is better then. */
-const AFTER_MOST = 5;

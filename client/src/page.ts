@@ -16,87 +16,59 @@ export interface Page {
   manifest: Manifest;
 }
 
+/** The JSON as it stands in the page. It is the origin's own, so only what would mislead us later is checked. */
+interface Json {
+  v: number;
+  room: string;
+  token: string;
+  depth: string;
+  hold_ms: number;
+  lan?: boolean;
+  stun?: number | string;
+  objects: (Omit<PageObject, "chunks" | "headers"> & { chunks?: string; headers?: Record<string, string> })[];
+}
+
 /** The page's own description; undefined if there is none, or one of another version or form. */
 export function readPage(text: string | null | undefined, location: URL): Page | undefined {
   try {
-    return parse(fields(JSON.parse(text ?? "")), location);
+    return parse(JSON.parse(text ?? "") as Json, location);
   } catch {
     return undefined;
   }
 }
 
-function parse(json: Fields, location: URL): Page | undefined {
-  const room = fromHex(string(json["room"]));
-  const token = fromBase64(string(json["token"]));
-  if (json["v"] !== 1 || room.length !== 8 || token.length !== 29) return undefined;
-  const manifest = list(json["objects"]).map((object) => parseObject(fields(object), location));
+function parse(json: Json, location: URL): Page | undefined {
+  const room = fromHex(json.room);
+  const token = fromBase64(json.token);
+  const manifest = json.objects.map((object) => ({
+    ...object,
+    url: sameOrigin(object.url, location),
+    headers: object.headers ?? {},
+    chunks: object.chunks === undefined ? undefined : fromBase64(object.chunks),
+  }));
   manifest.sort((a, b) => a.first - b.first);
-  // Two objects on the same chunk numbers: one of them would be asked for by the other's digests.
-  manifest.forEach((object, at) => {
-    const before = manifest[at - 1];
-    require(!before || before.first + chunkCount(before.length) <= object.first);
+  // Numbers that overlap: one object would be verified by the other's digests.
+  let end = 0;
+  const right = manifest.every(({ first, length, digest, chunks }) => {
+    const apart = first >= end;
+    end = first + chunkCount(length);
+    return apart && end > first && digest.length === 2 * DIGEST && (chunks?.length ?? DIGEST * (end - first)) === DIGEST * (end - first);
   });
+  if (json.v !== 1 || room.length !== 8 || token.length !== 29 || !right) return undefined;
   return {
     room,
     token,
-    holds: json["depth"] === "media",
-    holdMilliseconds: number(json["hold_ms"]),
-    lan: json["lan"] === true,
-    stun: stunUrl(json["stun"], location),
+    holds: json.depth === "media",
+    holdMilliseconds: json.hold_ms,
+    lan: json.lan === true,
+    stun: typeof json.stun === "number" ? `stun:${location.hostname}:${json.stun}` : json.stun,
     manifest,
   };
 }
 
-function parseObject(json: Fields, location: URL): PageObject {
-  const url = new URL(string(json["url"]), location);
-  require(url.origin === location.origin);
-  const length = number(json["length"]);
-  const chunks = json["chunks"] === undefined ? undefined : fromBase64(string(json["chunks"]));
-  require(length > 0 && (!chunks || chunks.length === chunkCount(length) * DIGEST));
-  const digest = string(json["digest"]);
-  require(fromHex(digest).length === DIGEST);
-  const headers = Object.entries(fields(json["headers"] ?? {})).map(([name, value]) => [name, string(value)]);
-  return {
-    url: url.pathname + url.search,
-    type: string(json["type"]),
-    length,
-    etag: string(json["etag"] ?? ""),
-    first: number(json["first"]),
-    digest,
-    chunks,
-    headers: Object.fromEntries(headers) as Record<string, string>,
-  };
-}
-
-/** A port is that of the page's own host. */
-function stunUrl(stun: unknown, location: URL): string | undefined {
-  if (typeof stun === "number") return `stun:${location.hostname}:${number(stun)}`;
-  return typeof stun === "string" && /^stuns?:/.test(stun) ? stun : undefined;
-}
-
-type Fields = Record<string, unknown>;
-
-function require(holds: boolean): asserts holds {
-  if (!holds) throw new TypeError();
-}
-
-function fields(value: unknown): Fields {
-  require(typeof value === "object" && value !== null);
-  return value as Fields;
-}
-
-function list(value: unknown): unknown[] {
-  require(Array.isArray(value));
-  return value;
-}
-
-function string(value: unknown): string {
-  require(typeof value === "string");
-  return value;
-}
-
-/** A count: whole, and not negative. */
-function number(value: unknown): number {
-  require(typeof value === "number" && Number.isSafeInteger(value) && value >= 0);
-  return value;
+/** Path and query of an address of this site; throws on any other. */
+function sameOrigin(address: string, location: URL): string {
+  const url = new URL(address, location);
+  if (url.origin !== location.origin) throw new TypeError(address);
+  return url.pathname + url.search;
 }

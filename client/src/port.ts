@@ -17,7 +17,7 @@ export interface Carried {
 
 /** From the page to the worker: messages of the client. Hello carries the port on which requests come. */
 export type ToWorker =
-  | { kind: "flashback:hello"; objects: Carried[] }
+  | { kind: "flashback:hello"; objects: readonly Carried[] }
   /** Still here: keeps the worker awake, and lets one that was started anew ask who we are. */
   | { kind: "flashback:here" }
   /** Take over this page, which a hard reload left uncontrolled. */

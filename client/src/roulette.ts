@@ -2,6 +2,8 @@
  * Whom, and which chunk: the two choices of the exchange, each a pure function of what is seen and a random number.
  */
 
+const DRAWS = 3;
+
 /** The rarest of three taken at random: spreads what is rare without everybody running for the same chunk. */
 export function whichChunk(
   candidates: readonly number[],
@@ -29,5 +31,3 @@ export function whom(takers: readonly Taker[], random: () => number): number | u
   const turned = [...takers.slice(start), ...takers.slice(0, start)];
   return turned.sort((a, b) => b.owed - a.owed || a.credit - b.credit)[0]?.link;
 }
-
-const DRAWS = 3;

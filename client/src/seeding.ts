@@ -7,6 +7,17 @@ import { objectOf } from "./manifest";
 import type { Wanted } from "./neighbour";
 import type { Input, Swarm } from "./swarm";
 
+/** Requests to the origin at a time, and chunks of each (256 KiB): a seed, not a flood. */
+const FETCHES = 4;
+const RUN = 16;
+/** Abandoned chunks looked at in one go: all that the requests above can carry. */
+const LOOK = FETCHES * RUN;
+/** Milliseconds for which a chunk may be with no neighbour that can give it. */
+const PATIENCE = 500;
+/** Neighbours that may fail a chunk, and refusals of the origin, before the next way is taken. */
+const FAILURES = 2;
+const REFUSALS = 3;
+
 /** Milliseconds for which neighbours are hoped for before the origin is asked: a link takes 50 to 500. */
 export const JOIN_PATIENCE = 1500;
 
@@ -57,14 +68,3 @@ function abandoned(of: Swarm, chunk: number, entry: Wanted, now: number): boolea
   if (holders(of, chunk) > 0) entry.covered = now;
   return entry.failures >= FAILURES || now - entry.covered >= PATIENCE;
 }
-
-/** Requests to the origin at a time, and chunks of each (256 KiB): a seed, not a flood. */
-const FETCHES = 4;
-const RUN = 16;
-/** Abandoned chunks looked at in one go: all that the requests above can carry. */
-const LOOK = FETCHES * RUN;
-/** Milliseconds for which a chunk may be with no neighbour that can give it. */
-const PATIENCE = 500;
-/** Neighbours that may fail a chunk, and refusals of the origin, before the next way is taken. */
-const FAILURES = 2;
-const REFUSALS = 3;

@@ -41,22 +41,26 @@ function compress(bytes: Uint8Array, from: number): void {
   for (let t = 16; t < 64; t++) {
     const x = words[t - 15]!;
     const y = words[t - 2]!;
-    const small0 = ((x >>> 7) | (x << 25)) ^ ((x >>> 18) | (x << 14)) ^ (x >>> 3);
-    const small1 = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
+    const small0 = turn(x, 7) ^ turn(x, 18) ^ (x >>> 3);
+    const small1 = turn(y, 17) ^ turn(y, 19) ^ (y >>> 10);
     words[t] = (words[t - 16]! + small0 + words[t - 7]! + small1) | 0;
   }
   let a = state[0]!, b = state[1]!, c = state[2]!, d = state[3]!;
   let e = state[4]!, f = state[5]!, g = state[6]!, h = state[7]!;
   for (let t = 0; t < 64; t++) {
-    const big1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
+    const big1 = turn(e, 6) ^ turn(e, 11) ^ turn(e, 25);
     const one = (h + big1 + ((e & f) ^ (~e & g)) + ROUND[t]! + words[t]!) | 0;
-    const big0 = ((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10));
+    const big0 = turn(a, 2) ^ turn(a, 13) ^ turn(a, 22);
     const two = (big0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
     h = g; g = f; f = e; e = (d + one) | 0;
     d = c; c = b; b = a; a = (one + two) | 0;
   }
   state[0]! += a; state[1]! += b; state[2]! += c; state[3]! += d;
   state[4]! += e; state[5]! += f; state[6]! += g; state[7]! += h;
+}
+
+function turn(word: number, by: number): number {
+  return (word >>> by) | (word << (32 - by));
 }
 
 /** The first 32 bits of the fractions of roots of the first primes: where the standard takes its constants from. */

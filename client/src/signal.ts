@@ -2,15 +2,15 @@
  * What visitor and broker say to each other, and its bytes (`docs/protocol.md`, between visitor and broker). Pure; the
  * socket is `broker.ts`.
  */
-import { FAULTS, Faulty, type Fault } from "./fault";
+import { Fault } from "./fault";
 import { fromHex, toHex } from "./hex";
 import type { Candidate, Identity } from "./identity";
 import type { Ledger } from "./ledger";
-import { VERSION } from "./message";
-import { check, integer, read, type Reader, type Refused } from "./wire";
+import { versioned } from "./message";
+import { bytes, check, decodeAll, integer, join, oneOf, type Field, type Refused } from "./wire";
 
 /** What two visitors who meet tell each other through the broker. */
-export type Body = ({ kind: "identity" } & Identity) | ({ kind: "candidate" } & Candidate);
+export type Body = { kind: "identity"; identity: Identity } | { kind: "candidate"; candidate: Candidate };
 
 export type FromVisitor =
   | { kind: "join"; token: Uint8Array }
@@ -18,7 +18,8 @@ export type FromVisitor =
   | { kind: "need"; count: number }
   | { kind: "accuse"; visitor: number; fault: Fault }
   | ({ kind: "report"; links: number } & Ledger)
-  | { kind: "linked"; visitor: number; outcome: "open" | "failed"; milliseconds: number };
+  /** `outcome` is 0 for open, 1 for failed. */
+  | { kind: "linked"; visitor: number; outcome: number; milliseconds: number };
 
 export type FromBroker =
   | { kind: "welcome"; id: number; others: number }
@@ -28,117 +29,91 @@ export type FromBroker =
   | { kind: "calm" };
 
 export function encodeSignal(message: FromVisitor): Uint8Array<ArrayBuffer> {
-  switch (message.kind) {
-    case "join":
-      return Uint8Array.of(0x40, VERSION, ...message.token);
-    case "signal":
-      return Uint8Array.from([0x41, ...integer(message.to, 4), ...encodeBody(message.body)]);
-    case "need":
-      return Uint8Array.of(0x42, message.count);
-    case "accuse":
-      return Uint8Array.of(0x43, ...integer(message.visitor, 4), FAULTS[message.fault]);
-    case "report": {
-      const { origin, peer, given, links } = message;
-      return Uint8Array.of(0x44, ...[origin, peer, given].flatMap((bytes) => integer(bytes, 8)), links);
-    }
-    case "linked": {
-      const milliseconds = Math.min(Math.round(message.milliseconds), 0xffff);
-      const outcome = message.outcome === "open" ? 0 : 1;
-      return Uint8Array.of(0x45, ...integer(message.visitor, 4), outcome, ...integer(milliseconds, 2));
-    }
-  }
+  return fromVisitor.write(message) as Uint8Array<ArrayBuffer>;
 }
 
-export function decodeSignal(bytes: Uint8Array): FromBroker | Refused {
-  return read<FromBroker>(bytes, SIGNAL_MOST, (from) => {
-    switch (from.u8()) {
-      case 0x60:
-        return { kind: "welcome", id: from.u32(), others: from.u16() };
-      case 0x61:
-        return { kind: "meet", visitor: from.u32() };
-      case 0x62:
-        return { kind: "signal", from: from.u32(), body: decodeBody(from) };
-      case 0x63:
-        return { kind: "gone", visitor: from.u32() };
-      case 0x64:
-        return { kind: "calm" };
-      default:
-        throw new Faulty("type");
-    }
-  });
+export function decodeSignal(from: Uint8Array): FromBroker | Refused {
+  return decodeAll(from, SIGNAL_MOST, fromBroker);
 }
 
-function encodeBody(body: Body): number[] {
-  if (body.kind === "identity") {
-    const { ufrag, pwd } = body;
+/** Bytes of the longest message, either way; the longest well-formed one has 137. */
+const SIGNAL_MOST = 512;
+
+/** The credentials as two runs of bytes: as Chromium makes them (base64), as Firefox does (hexadecimal), or as text. */
+const SHAPES = [
+  { lengths: [3, 18], pack: (text: string) => fromAscii(atob(text)), unpack: (from: Uint8Array) => btoa(toAscii(from)) },
+  { lengths: [4, 16], pack: fromHex, unpack: toHex },
+  { lengths: [], pack: (text: string) => join([[text.length], fromAscii(text)]), unpack: toAscii },
+];
+
+const identity: Field<Identity> = {
+  read(from) {
+    const shape = from.integer(1);
+    const known = SHAPES[shape];
+    check(known !== undefined, Fault.Identity);
+    const text = (at: number): string => known.unpack(from.bytes(known.lengths[at] ?? from.integer(1)));
+    const [ufrag, pwd] = [text(0), text(1)];
+    // One identity, one spelling; and ICE characters only, so that no line can be smuggled into our SDP.
+    const right = /^[a-z\d+/]{4,32} [a-z\d+/]{22,64}$/i.test(`${ufrag} ${pwd}`);
+    check(right && shapeOf(ufrag, pwd) === shape, Fault.Identity);
+    return { ufrag, pwd, fingerprint: from.bytes(32) };
+  },
+  write({ ufrag, pwd, fingerprint }) {
     const shape = shapeOf(ufrag, pwd);
-    return [1, shape, ...PACK[shape](ufrag), ...PACK[shape](pwd), ...body.fingerprint];
-  }
-  const kind = (body.type === "host" ? 0 : 0x10) | body.family;
-  return [2, kind, ...integer(body.priority, 4), ...body.host, ...integer(body.port, 2)];
-}
+    const pack = SHAPES[shape]!.pack;
+    return join([[shape], pack(ufrag), pack(pwd), fingerprint]);
+  },
+};
 
-function decodeBody(from: Reader): Body {
-  switch (from.u8()) {
-    case 1:
-      return decodeIdentity(from);
-    case 2:
-      return decodeCandidate(from);
-    default:
-      throw new Faulty("value");
-  }
-}
+const candidate: Field<Candidate> = {
+  read(from) {
+    const kind = from.integer(1);
+    const family = kind & 0x0f;
+    check([0, 4, 6, 0x14, 0x16].includes(kind), Fault.Candidate);
+    const [priority, host, port] = [from.integer(4), from.bytes(family === 4 ? 4 : 16), from.integer(2)];
+    check(port > 0, Fault.Candidate);
+    return { type: kind > 6 ? "reflexive" : "host", family, priority, host, port };
+  },
+  write: ({ type, family, priority, host, port }) =>
+    join([[(type === "host" ? 0 : 0x10) + family], integer(4).write(priority), host, integer(2).write(port)]),
+};
 
-function decodeIdentity(from: Reader): Body {
-  const shape = from.u8();
-  check(shape === 0 || shape === 1 || shape === 2, "identity");
-  const text = (lengths: [number, number]): [string, string] => {
-    const unpack = shape === 0 ? fromSix : toHex;
-    return [unpack(from.bytes(lengths[0])), unpack(from.bytes(lengths[1]))];
-  };
-  const plain = (): string => String.fromCharCode(...from.bytes(from.u8()));
-  const [ufrag, pwd] = shape === 0 ? text([3, 18]) : shape === 1 ? text([4, 16]) : [plain(), plain()];
-  const fingerprint = from.bytes(32);
-  // One identity, one spelling; and only ICE characters, so that no line can be smuggled into our SDP.
-  check(/^[\w+/]{4,32}$/.test(ufrag) && /^[\w+/]{22,64}$/.test(pwd) && !(ufrag + pwd).includes("_"), "identity");
-  check(shapeOf(ufrag, pwd) === shape, "identity");
-  return { kind: "identity", ufrag, pwd, fingerprint };
-}
+const body = oneOf<Body>({ identity: [1, { identity }], candidate: [2, { candidate }] }, Fault.Value);
+const visitor = integer(4);
+const sum = integer(8);
 
-function decodeCandidate(from: Reader): Body {
-  const kind = from.u8();
-  const family = kind & 0x0f;
-  check(kind >> 4 < 2 && (family === 4 || family === 6 || kind === 0), "candidate");
-  const type = kind >> 4 ? "reflexive" : "host";
-  const priority = from.u32();
-  const host = from.bytes(family === 4 ? 4 : 16);
-  const port = from.u16();
-  check(port > 0, "candidate");
-  return { kind: "candidate", type, family: family as 4 | 6 | 0, priority, host, port };
-}
+const fromVisitor = oneOf<FromVisitor>(
+  {
+    join: [0x40, { token: versioned(bytes(29)) }],
+    signal: [0x41, { to: visitor, body }],
+    need: [0x42, { count: integer(1) }],
+    accuse: [0x43, { visitor, fault: integer(1) }],
+    report: [0x44, { origin: sum, peer: sum, given: sum, links: integer(1) }],
+    linked: [0x45, { visitor, outcome: integer(1), milliseconds: integer(2) }],
+  },
+  Fault.Type,
+);
 
-/** How credentials are packed; 0 is what Chromium makes, 1 Firefox. */
-type Shape = 0 | 1 | 2;
+const fromBroker = oneOf<FromBroker>(
+  {
+    welcome: [0x60, { id: visitor, others: integer(2) }],
+    meet: [0x61, { visitor }],
+    signal: [0x62, { from: visitor, body }],
+    gone: [0x63, { visitor }],
+    calm: [0x64, {}],
+  },
+  Fault.Type,
+);
 
-function shapeOf(ufrag: string, pwd: string): Shape {
+function shapeOf(ufrag: string, pwd: string): number {
   if (ufrag.length === 4 && pwd.length === 24) return 0;
   return /^[\da-f]{8} [\da-f]{32}$/.test(`${ufrag} ${pwd}`) ? 1 : 2;
 }
 
-/** Four ICE characters in three bytes, as base64 has them. */
-function toSix(text: string): number[] {
-  return Array.from(atob(text), (letter) => letter.charCodeAt(0));
+function toAscii(from: Uint8Array): string {
+  return String.fromCharCode(...from);
 }
 
-function fromSix(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes));
+function fromAscii(text: string): Uint8Array {
+  return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 }
-
-const PACK: Record<Shape, (text: string) => Iterable<number>> = {
-  0: toSix,
-  1: fromHex,
-  2: (text) => [text.length, ...Array.from(text, (letter) => letter.charCodeAt(0))],
-};
-
-/** Bytes of the longest message, either way; the longest well-formed one has 137. */
-const SIGNAL_MOST = 512;

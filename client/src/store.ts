@@ -4,7 +4,7 @@
 
 /** A chunk and the digests of its blocks, which a neighbour gets ahead of them. */
 export interface Held {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly digests: Uint8Array;
 }
 
@@ -14,8 +14,8 @@ export interface Store {
   put(chunk: number, held: Held): number[];
 }
 
-/** A store of `budget` bytes that lets go of what was used longest ago, except what `needed` says is still wanted. */
-export function memory(budget: number, needed: (chunk: number) => boolean): Store {
+/** A store of `budget` bytes that lets go of what was used longest ago. */
+export function memory(budget: number): Store {
   // A Map remembers the order of insertion; a chunk that is used is inserted again.
   const chunks = new Map<number, Held>();
   let size = 0;
@@ -40,7 +40,6 @@ export function memory(budget: number, needed: (chunk: number) => boolean): Stor
       const gone: number[] = [];
       for (const oldest of chunks.keys()) {
         if (size <= budget) break;
-        if (oldest === chunk || needed(oldest)) continue;
         drop(oldest);
         gone.push(oldest);
       }

@@ -7,8 +7,8 @@
  */
 import { askAll, block, cancel, expire, forget, proof, refuse } from "./asking";
 import { verify } from "./chunk";
-import type { Fault } from "./fault";
-import { announce, greet, nextBlock, untold } from "./giving";
+import { Fault } from "./fault";
+import { announce, greet, nextBlock } from "./giving";
 import { credit, ledger, type Ledger } from "./ledger";
 import { chunkCount, chunkDigest, objectOf, type Manifest } from "./manifest";
 import { decode, type Message } from "./message";
@@ -30,7 +30,7 @@ export type Input =
   /** All chunks that the page waits for now, the most urgent first. */
   | { kind: "want"; chunks: readonly number[] }
   /** A chunk from the origin, not verified yet. */
-  | { kind: "fetched"; chunk: number; bytes: Uint8Array }
+  | { kind: "fetched"; chunk: number; bytes: Uint8Array<ArrayBuffer> }
   /** A fetch is over; for what it did not bring, the origin may be asked again after so long, or never. */
   | { kind: "ended"; chunk: number; count: number; again: number | undefined }
   /** Whether to give nothing for now. */
@@ -65,8 +65,9 @@ export interface Swarm {
   id: number;
   /** Until when, without neighbours, they are still hoped for. */
   hope: number;
-  /** When the neighbours were last told what is held. */
+  /** When the neighbours were last told what is held and given, and whether that has changed. */
   told: number;
+  due: boolean;
   fetches: number;
   quiet: boolean;
   /** The neighbour whose chunk is being sent. */
@@ -85,6 +86,7 @@ export function swarm(of: Pick<Swarm, "manifest" | "room" | "store" | "random">,
     id: 0,
     hope: now + JOIN_PATIENCE,
     told: now,
+    due: false,
     fetches: 0,
     quiet: false,
     giving: undefined,
@@ -92,6 +94,7 @@ export function swarm(of: Pick<Swarm, "manifest" | "room" | "store" | "random">,
 }
 
 export function handle(of: Swarm, input: Input, now: number): void {
+  const them = "link" in input ? of.neighbours.get(input.link) : undefined;
   switch (input.kind) {
     case "welcome":
       of.id = input.id;
@@ -104,24 +107,19 @@ export function handle(of: Swarm, input: Input, now: number): void {
       of.hope = now;
       break;
     case "opened":
-      of.neighbours.set(input.link, neighbour(input.link));
-      greet(of, input.link);
+      greet(of, neighbour(input.link));
       break;
     case "closed":
-      leave(of, input.link);
+      if (them) leave(of, them);
       break;
     case "full":
     case "drained":
-      withNeighbour(of, input.link, (them) => {
-        them.full = input.kind === "full";
-      });
+      if (them) them.full = input.kind === "full";
       break;
-    case "heard": {
-      const them = of.neighbours.get(input.link);
+    case "heard":
       // Most messages are blocks in the middle of a chunk: they change nothing about who is asked for what.
       if (!them || !hear(of, them, input.bytes, now)) return;
       break;
-    }
     case "want":
       want(of, input.chunks, now);
       break;
@@ -149,7 +147,7 @@ export function poll(of: Swarm): Output | undefined {
 
 /** Whether time matters: there is something wanted, or something to tell the neighbours. */
 export function busy(of: Swarm): boolean {
-  return of.wanted.size > 0 || (of.neighbours.size > 0 && untold(of));
+  return of.wanted.size > 0 || of.due;
 }
 
 /** Keeps a verified chunk. */
@@ -161,44 +159,43 @@ export function keep(of: Swarm, chunk: number, held: Held, from: "origin" | "pee
   }
   insert(of.held, chunk, chunk + 1);
   insert(of.fresh, chunk, chunk + 1);
+  of.due = true;
   of.outputs.push({ kind: "got", chunk, from });
 }
 
 /** Ends the link to one who did wrong; true, for what it was asked for must be asked of another. */
 export function accuse(of: Swarm, them: Neighbour, fault: Fault): true {
-  leave(of, them.link);
+  leave(of, them);
   of.outputs.push({ kind: "drop", link: them.link, fault });
   return true;
 }
 
-function leave(of: Swarm, link: number): void {
-  withNeighbour(of, link, (them) => {
-    of.neighbours.delete(link);
-    forget(of, them);
-  });
+/** Says something to a neighbour. */
+export function say(of: Swarm, { link }: Neighbour, message: Message): void {
+  of.outputs.push({ kind: "send", link, message });
 }
 
-function withNeighbour(of: Swarm, link: number, then: (them: Neighbour) => void): void {
-  const them = of.neighbours.get(link);
-  if (them) then(them);
+function leave(of: Swarm, them: Neighbour): void {
+  of.neighbours.delete(them.link);
+  forget(of, them);
 }
 
 /** Takes a message; true if there may be something to ask for now. */
 function hear(of: Swarm, them: Neighbour, bytes: Uint8Array, now: number): boolean {
   const message = decode(bytes);
   if (message.kind === "refused") return accuse(of, them, message.fault);
-  if ((message.kind === "hello") === them.greeted) return accuse(of, them, "order");
+  if ((message.kind === "hello") === them.greeted) return accuse(of, them, Fault.Order);
   if ("credit" in message) them.credit = message.credit;
   switch (message.kind) {
     case "hello":
       them.greeted = true;
-      return message.room.every((byte, at) => byte === of.room[at]) || accuse(of, them, "room");
+      return message.room.every((byte, at) => byte === of.room[at]) || accuse(of, them, Fault.Room);
     case "have":
       learn(of, them, message.ranges);
       return true;
     case "ask":
       if (has(of.held, message.chunk)) them.asks = { chunk: message.chunk, block: message.block, proven: false };
-      else of.outputs.push({ kind: "send", link: them.link, message: { kind: "lack", chunk: message.chunk } });
+      else say(of, them, { kind: "lack", chunk: message.chunk });
       return false;
     case "cancel":
       if (them.asks?.chunk === message.chunk) them.asks = undefined;
@@ -234,7 +231,7 @@ function want(of: Swarm, chunks: readonly number[], now: number): void {
   }
 }
 
-function fetched(of: Swarm, chunk: number, bytes: Uint8Array): void {
+function fetched(of: Swarm, chunk: number, bytes: Uint8Array<ArrayBuffer>): void {
   const object = objectOf(of.manifest, chunk);
   const expected = object && chunkDigest(object, chunk);
   const held = expected && verify(bytes, expected);

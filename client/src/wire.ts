@@ -1,34 +1,66 @@
 /**
- * Reading and writing the fields that messages are made of: integers are big-endian, varints unsigned LEB128 in their
- * shortest form. Knows no message.
+ * How messages are laid out: each is a byte for its type and a list of fields, and every field knows how it is read,
+ * bounded and written. Integers are big-endian. Knows no message.
  */
-import { Faulty, type Fault } from "./fault";
+import { Fault } from "./fault";
 
-/** What a codec's door gives for bytes that are no message. */
+/** What is found in bytes that are no message. */
 export interface Refused {
   kind: "refused";
   fault: Fault;
 }
 
-/** Takes fields from the front of a message; throws `Faulty` where it ends too soon. */
+/** Takes bytes from the front of a message; refuses where it ends too soon. */
 export interface Reader {
-  u8(): number;
-  u16(): number;
-  u32(): number;
-  varint(): number;
+  /** An integer of `width` bytes. */
+  integer(width: number): number;
   /** A view of the next `length` bytes, without a copy. */
   bytes(length: number): Uint8Array;
   /** How many bytes are left. */
   left(): number;
 }
 
-/** The value that `parse` finds in all of `bytes`, of which there may be at most `most`. */
-export function read<T>(bytes: Uint8Array, most: number, parse: (from: Reader) => T): T | Refused {
+/** A part of a message. `write` gives its bytes. */
+export interface Field<T> {
+  read(from: Reader): T;
+  write(value: T): ArrayLike<number>;
+}
+
+/** The type and the fields, in their order, of every kind of a union of messages. */
+export type Forms<M extends { kind: string }> = {
+  [K in M["kind"]]: readonly [type: number, fields: { [N in keyof Omit<Extract<M, { kind: K }>, "kind">]: Field<Extract<M, { kind: K }>[N]> }];
+};
+
+/** The field that holds any of `forms`; a type that none of them has is `fault`. */
+export function oneOf<M extends { kind: string }>(forms: Forms<M>, fault: Fault): Field<M> {
+  const all = forms as Record<string, readonly [number, Record<string, Field<unknown>>]>;
+  return {
+    read(from) {
+      const type = from.integer(1);
+      for (const kind in all) {
+        const [found, fields] = all[kind]!;
+        if (found !== type) continue;
+        const message: Record<string, unknown> = { kind };
+        for (const name in fields) message[name] = fields[name]!.read(from);
+        return message as M;
+      }
+      throw new Faulty(fault);
+    },
+    write(message) {
+      const [type, fields] = all[message.kind]!;
+      const values = message as unknown as Record<string, unknown>;
+      return join([[type], ...Object.keys(fields).map((name) => fields[name]!.write(values[name]))]);
+    },
+  };
+}
+
+/** The value that all of `bytes` are, of which there may be at most `most`. */
+export function decodeAll<T>(bytes: Uint8Array, most: number, field: Field<T>): T | Refused {
   try {
-    check(bytes.length <= most, "long");
+    check(bytes.length <= most, Fault.Long);
     const from = reader(bytes);
-    const value = parse(from);
-    check(from.left() === 0, "long");
+    const value = field.read(from);
+    check(from.left() === 0, Fault.Long);
     return value;
   } catch (error) {
     if (error instanceof Faulty) return { kind: "refused", fault: error.fault };
@@ -37,50 +69,88 @@ export function read<T>(bytes: Uint8Array, most: number, parse: (from: Reader) =
 }
 
 /** Ends the reading of a message with `fault` unless `holds`. */
-export function check(holds: boolean, fault: Fault): void {
+export function check(holds: boolean, fault: Fault): asserts holds {
   if (!holds) throw new Faulty(fault);
 }
 
-function reader(of: Uint8Array): Reader {
-  const view = new DataView(of.buffer, of.byteOffset, of.byteLength);
-  let at = 0;
-  const step = (length: number): number => {
-    check(at + length <= of.length, "short");
-    at += length;
-    return at - length;
-  };
-  const u8 = (): number => view.getUint8(step(1));
+/** An integer of `width` bytes below `end`. */
+export function integer(width: number, end = Infinity, fault = Fault.Value): Field<number> {
   return {
-    u8,
-    u16: () => view.getUint16(step(2)),
-    u32: () => view.getUint32(step(4)),
-    varint() {
-      let value = 0;
-      for (let shift = 0; shift < 35; shift += 7) {
-        const byte = u8();
-        value += (byte & 0x7f) * 2 ** shift;
-        if (byte < 0x80) {
-          check(value < 2 ** 32 && (byte > 0 || shift === 0), "varint");
-          return value;
-        }
+    read(from) {
+      const value = from.integer(width);
+      check(value < end, fault);
+      return value;
+    },
+    write: (value) => Array.from({ length: width }, (_, at) => Math.floor(value / 256 ** (width - 1 - at)) % 256),
+  };
+}
+
+/** Exactly `length` bytes. */
+export function bytes(length: number): Field<Uint8Array> {
+  return { read: (from) => from.bytes(length), write: (value) => value };
+}
+
+/** Everything up to the end, at least `least` bytes and at most `most`. */
+export function rest(least: number, most: number, fault: Fault): Field<Uint8Array> {
+  return {
+    read(from) {
+      check(from.left() >= least, Fault.Short);
+      check(from.left() <= most, fault);
+      return from.bytes(from.left());
+    },
+    write: (value) => value,
+  };
+}
+
+/** Unsigned LEB128 in its shortest form, at most 32 bits. */
+export const varint: Field<number> = {
+  read(from) {
+    let value = 0;
+    for (let scale = 1; scale < 2 ** 35; scale *= 128) {
+      const byte = from.integer(1);
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        check(value < 2 ** 32 && (byte > 0 || scale === 1), Fault.Varint);
+        return value;
       }
-      throw new Faulty("varint");
-    },
-    bytes(length) {
-      const from = step(length);
-      return of.subarray(from, from + length);
-    },
+    }
+    throw new Faulty(Fault.Varint);
+  },
+  write(value) {
+    const found: number[] = [];
+    for (; value >= 0x80; value = Math.floor(value / 128)) found.push((value % 128) | 0x80);
+    return [...found, value];
+  },
+};
+
+/** All `parts`, one after the other. */
+export function join(parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Thrown by readers, caught by `decodeAll`: nothing else sees it. */
+class Faulty extends Error {
+  constructor(readonly fault: Fault) {
+    super();
+  }
+}
+
+function reader(of: Uint8Array): Reader {
+  let at = 0;
+  const take = (length: number): Uint8Array => {
+    check(at + length <= of.length, Fault.Short);
+    at += length;
+    return of.subarray(at - length, at);
+  };
+  return {
+    integer: (width) => take(width).reduce((value, byte) => value * 256 + byte, 0),
+    bytes: take,
     left: () => of.length - at,
   };
-}
-
-/** The bytes of an integer of `width` bytes. */
-export function integer(value: number, width: number): number[] {
-  return Array.from({ length: width }, (_, at) => Math.floor(value / 256 ** (width - 1 - at)) % 256);
-}
-
-export function varint(value: number): number[] {
-  const bytes: number[] = [];
-  for (; value >= 0x80; value = Math.floor(value / 128)) bytes.push((value % 128) | 0x80);
-  return [...bytes, value];
 }

@@ -34,6 +34,8 @@ pub mod signal;
 mod token;
 
 #[cfg(feature = "layer")]
+mod door;
+#[cfg(feature = "layer")]
 mod hall;
 #[cfg(feature = "layer")]
 mod metric;

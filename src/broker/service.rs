@@ -1,4 +1,4 @@
-//! The broker as the rest of the program sees it: a handle to all rooms, and the door where requests become sockets.
+//! The broker as the rest of the program sees it: a handle to all rooms. Its door is in `door.rs`.
 
 use std::{
     collections::HashMap,
@@ -11,13 +11,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use axum::{
-    body::Body,
-    extract::{FromRequestParts, ws::WebSocketUpgrade},
-};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use foldhash::fast::RandomState;
-use http::{HeaderMap, Request, Response, StatusCode, Uri, header};
 use metrics::counter;
 use tokio::sync::{Notify, mpsc::Receiver};
 
@@ -25,10 +20,10 @@ use crate::{
     broker::{
         Reported, RoomId, Settings, TokenError, TokenKey,
         hall::{Hall, Out},
-        limit::{NoSeat, Seats, Subscriber},
+        limit::Seats,
         metric,
-        session::{Session, code},
-        signal::{FromBroker, FromVisitor, MESSAGE_MAX, TOKEN},
+        session::code,
+        signal::{FromBroker, FromVisitor, TOKEN},
     },
     swarm::PeerFault,
 };
@@ -50,10 +45,10 @@ struct Inner {
 
 /// What counts across rooms.
 #[derive(Default)]
-struct House {
-    seats: Seats,
+pub(super) struct House {
+    pub(super) seats: Seats,
     reported: Reported,
-    closing: bool,
+    pub(super) closing: bool,
 }
 
 /// What visitors of all rooms, those of rooms since closed included, have reported, and how many there are now.
@@ -84,12 +79,6 @@ pub(super) struct Visit {
     broker: Broker,
     hall: Arc<Hall>,
     id: u32,
-}
-
-/// A socket that counts; it does not any more when this is dropped.
-struct Seat {
-    broker: Broker,
-    who: Subscriber,
 }
 
 impl Broker {
@@ -177,40 +166,6 @@ impl Broker {
         }
     }
 
-    /// Answers `GET /.flashback/signal`: 101 and a visitor's socket, or
-    /// - 426 if the request is no WebSocket handshake,
-    /// - 403 if another site's page made it (its visitors' browsers would be ours to use),
-    /// - 503 if no socket is free, in all or for this client, or the broker shuts down.
-    ///
-    /// `client` is who the site believes the request to be from, trusted proxies considered.
-    pub async fn upgrade(&self, request: Request<Body>, client: IpAddr) -> Response<Body> {
-        let (mut parts, _) = request.into_parts();
-        let Ok(handshake) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await else {
-            return refuse(StatusCode::UPGRADE_REQUIRED);
-        };
-        if !same_site(&parts.headers, &parts.uri) {
-            shed("origin");
-            return refuse(StatusCode::FORBIDDEN);
-        }
-        let seat = match self.seat(client) {
-            Ok(seat) => seat,
-            Err(reason) => {
-                shed(reason);
-                return refuse(StatusCode::SERVICE_UNAVAILABLE);
-            }
-        };
-        let broker = self.clone();
-        handshake
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_message_size(MESSAGE_MAX)
-            .max_frame_size(MESSAGE_MAX)
-            .on_upgrade(move |socket| async move {
-                Session::new(socket, broker, client).run().await;
-                drop(seat);
-            })
-    }
-
     /// Sends every visitor away and waits until the last socket has ended; new ones are refused. Each socket has its
     /// deadlines, so this ends.
     pub async fn drain(&self) {
@@ -263,24 +218,9 @@ impl Broker {
         ))
     }
 
-    fn seat(&self, client: IpAddr) -> Result<Seat, &'static str> {
-        let (who, settings) = (Subscriber::from(client), &self.0.settings);
-        self.house(|house| {
-            if house.closing {
-                return Err("drain");
-            }
-            house
-                .seats
-                .take(who, settings.sockets, settings.sockets_per_address)
-                .map_err(|no| match no {
-                    NoSeat::Full(_) => "sockets",
-                    NoSeat::Share(_) => "address",
-                })
-        })?;
-        Ok(Seat {
-            broker: self.clone(),
-            who,
-        })
+    /// Says that a socket has ended.
+    pub(super) fn left(&self) {
+        self.0.left.notify_waiters();
     }
 
     fn hall(&self, room: RoomId) -> Option<Arc<Hall>> {
@@ -293,7 +233,7 @@ impl Broker {
     }
 
     /// Some additions under a lock; a panic in between leaves nothing half done that matters.
-    fn house<T>(&self, turn: impl FnOnce(&mut House) -> T) -> T {
+    pub(super) fn house<T>(&self, turn: impl FnOnce(&mut House) -> T) -> T {
         turn(&mut self.0.house.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -329,13 +269,6 @@ impl Drop for Visit {
     }
 }
 
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.broker.house(|house| house.seats.give_back(self.who));
-        self.broker.0.left.notify_waiters();
-    }
-}
-
 impl fmt::Debug for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Broker")
@@ -344,53 +277,11 @@ impl fmt::Debug for Broker {
     }
 }
 
-/// Whether the page that asks is of this site. Browsers always name it (RFC 6455 §10.2); who does not is no browser,
-/// and needs a token like everyone.
-fn same_site(headers: &HeaderMap, uri: &Uri) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return true;
-    };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = uri.authority().map(|authority| authority.as_str()).or(host);
-    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-    // Behind a proxy that ends TLS the scheme of the site is not ours, so the default ports of both are left out.
-    matches!((origin, host), (Some((_, origin)), Some(host)) if plain(origin).eq_ignore_ascii_case(plain(host)))
-}
-
-fn plain(host: &str) -> &str {
-    host.strip_suffix(":443")
-        .or_else(|| host.strip_suffix(":80"))
-        .unwrap_or(host)
-}
-
-fn refuse(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CACHE_CONTROL,
-        header::HeaderValue::from_static("no-store"),
-    );
-    match status {
-        StatusCode::UPGRADE_REQUIRED => {
-            headers.insert(header::CONNECTION, header::HeaderValue::from_static("upgrade"));
-            headers.insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
-        }
-        StatusCode::SERVICE_UNAVAILABLE => {
-            headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("30"));
-        }
-        _ => {}
-    }
-    response
-}
-
-fn shed(reason: &'static str) {
+/// Counts somebody who is turned away, and stays with plain HTTP.
+pub(super) fn shed(reason: &'static str) {
     counter!(metric::SHED, "reason" => reason).increment(1);
 }
 
 fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
-
-/// One message and its head, and not the 128 KiB that are the default for each socket; a long one is read in parts.
-const READ_BUFFER: usize = 1_024;

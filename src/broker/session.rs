@@ -230,3 +230,20 @@ fn fault(fault: PeerFault) -> End {
 
 /// How long a closed socket may take to answer; what it still sends is read and dropped.
 const LINGER: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<F>(_: impl FnOnce(Session) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// A crowd is thousands of these, waiting. With the buffers of the WebSocket and the queue 8 KiB is the budget; a
+    /// future that grows with a careless `await` would be the first to spend it.
+    #[test]
+    fn an_idle_session_is_small() {
+        let bytes = size(Session::run);
+        assert!(bytes <= 2_048, "{bytes} bytes");
+    }
+}

@@ -17,7 +17,7 @@ use super::serve::Site;
 
 /// Serve the example site, ready for a crowd of one.
 #[derive(Args, Debug)]
-pub(super) struct Arguments {
+pub(super) struct Demo {
     /// Where to open the site; port 0 lets the system choose.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -29,7 +29,7 @@ pub(super) struct Arguments {
     stun: Endpoint,
 }
 
-impl Arguments {
+impl Demo {
     fn config(&self) -> anyhow::Result<Config> {
         let mut config = Config::default();
         config.server.listen = self.listen;
@@ -48,7 +48,7 @@ impl Arguments {
     }
 }
 
-pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub(super) async fn run(arguments: Demo) -> anyhow::Result<()> {
     let site = Site::open(&arguments.config()?).await?;
     site.announce()?;
     println!(

@@ -1,11 +1,13 @@
 //! Where traces go: standard error, for people or for machines.
 
+use std::io::{self, IsTerminal};
+
 use clap::{Args, ValueEnum};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// How much is logged, and in which form.
 #[derive(Args, Debug)]
-pub(super) struct Arguments {
+pub(super) struct Log {
     /// Form of the log on standard error.
     #[arg(long = "log", value_enum, default_value_t = Form::Text, global = true)]
     form: Form,
@@ -23,14 +25,15 @@ enum Form {
 }
 
 /// From here on traces are written.
-pub(super) fn install(arguments: &Arguments) {
+pub(super) fn install(arguments: &Log) {
     let filter = || {
         EnvFilter::builder()
             .with_default_directive(level(arguments.verbose).into())
             .from_env_lossy()
     };
     let builder = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .with_env_filter(filter());
     match arguments.form {
         Form::Text => builder.init(),

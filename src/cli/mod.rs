@@ -25,15 +25,15 @@ use clap::{Parser, Subcommand};
 #[command(name = "flashback", version, about, max_term_width = 110)]
 struct Arguments {
     #[command(flatten)]
-    log: log::Arguments,
+    log: log::Log,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Demo(demo::Arguments),
-    Proxy(proxy::Arguments),
+    Demo(demo::Demo),
+    Proxy(proxy::Proxy),
 }
 
 impl Command {
@@ -64,4 +64,16 @@ fn obey(command: Command) -> anyhow::Result<()> {
     // What still runs was given its time in the drain; tunnels may go on for ever.
     runtime.shutdown_background();
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_do_not_contradict_each_other() {
+        Arguments::command().debug_assert();
+    }
 }

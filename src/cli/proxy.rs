@@ -14,7 +14,7 @@ use super::{failure::Usage, serve::Site};
 ///
 /// Flags overrule the config file, which overrules the defaults that --print-config shows.
 #[derive(Args, Debug)]
-pub(super) struct Arguments {
+pub(super) struct Proxy {
     /// The site: scheme, host and port, such as http://127.0.0.1:3000.
     #[arg(long, value_name = "URL")]
     upstream: Option<UpstreamUrl>,
@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     print_config: bool,
 }
 
-impl Arguments {
+impl Proxy {
     fn config(&self) -> anyhow::Result<Config> {
         let mut config = self
             .config
@@ -54,7 +54,7 @@ impl Arguments {
     }
 }
 
-pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub(super) async fn run(arguments: Proxy) -> anyhow::Result<()> {
     let config = arguments.config()?;
     if arguments.print_config {
         print!("{config}");

@@ -158,3 +158,179 @@ impl Plan {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Poll;
+
+    use http::header::RANGE;
+    use http_body::Body;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::content::tests::{Fields, at, bytes, drain, fill, headers, lead, put, store};
+
+    const FRESH: (&str, &str) = ("cache-control", "max-age=60");
+    const DATE: &str = "Fri, 15 Jan 2010 08:00:00 GMT";
+
+    /// Status, length, range and body of an answer from an object of ten bytes.
+    #[test]
+    fn answers_by_the_book() {
+        let store = store();
+        let fields = [
+            FRESH,
+            ("etag", "\"x\""),
+            ("last-modified", DATE),
+            ("content-type", "a/b"),
+            ("content-language", "en"),
+        ];
+        let object = put(&store, "/a", &fields, b"0123456789", at(0)).expect("is stored");
+        let table: &[(Fields<'_>, u16, Option<&str>, Option<&str>, &[u8])] = &[
+            (&[], 200, Some("10"), None, b"0123456789"),
+            (
+                &[("range", "bytes=2-4")],
+                206,
+                Some("3"),
+                Some("bytes 2-4/10"),
+                b"234",
+            ),
+            (
+                &[("range", "bytes=7-")],
+                206,
+                Some("3"),
+                Some("bytes 7-9/10"),
+                b"789",
+            ),
+            (
+                &[("range", "bytes=-1")],
+                206,
+                Some("1"),
+                Some("bytes 9-9/10"),
+                b"9",
+            ),
+            (
+                &[("range", "bytes=0-99")],
+                206,
+                Some("10"),
+                Some("bytes 0-9/10"),
+                b"0123456789",
+            ),
+            (&[("range", "bytes=10-")], 416, Some("0"), Some("bytes */10"), b""),
+            (
+                &[("range", "bytes=0-1,4-5")],
+                200,
+                Some("10"),
+                None,
+                b"0123456789",
+            ),
+            (
+                &[("range", "bytes=2-4"), ("if-range", "\"x\"")],
+                206,
+                Some("3"),
+                Some("bytes 2-4/10"),
+                b"234",
+            ),
+            (
+                &[("range", "bytes=2-4"), ("if-range", "\"y\"")],
+                200,
+                Some("10"),
+                None,
+                b"0123456789",
+            ),
+            (
+                &[("range", "bytes=99-"), ("if-range", "\"y\"")],
+                200,
+                Some("10"),
+                None,
+                b"0123456789",
+            ),
+            (&[("if-none-match", "W/\"x\"")], 304, None, None, b""),
+            (
+                &[("if-none-match", "\"x\""), ("range", "bytes=99-")],
+                304,
+                None,
+                None,
+                b"",
+            ),
+            (&[("if-modified-since", DATE)], 304, None, None, b""),
+        ];
+        for (request, status, length, range, body) in table {
+            let answer = object.answer(&headers(request), at(1));
+            let field = |name| {
+                answer
+                    .headers()
+                    .get(name)
+                    .map(|value| value.to_str().expect("is text").to_owned())
+            };
+            assert_eq!(answer.status(), *status, "{request:?}");
+            assert_eq!(field("content-length").as_deref(), *length, "{request:?}");
+            assert_eq!(field("content-range").as_deref(), *range, "{request:?}");
+            assert_eq!(
+                field("content-type").is_some(),
+                matches!(status, 200 | 206),
+                "{request:?}"
+            );
+            assert_eq!(
+                (field("etag").as_deref(), field("age").as_deref()),
+                (Some("\"x\""), Some("1"))
+            );
+            assert_eq!(
+                answer.body().size_hint().exact(),
+                Some(body.len() as u64),
+                "{request:?}"
+            );
+            assert_eq!(answer.body().is_end_stream(), body.is_empty(), "{request:?}");
+            assert_eq!(
+                drain(&mut answer.into_body()),
+                (body.to_vec(), Poll::Ready(Ok(()))),
+                "{request:?}"
+            );
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// However the body comes and whenever it is read, a range of it is that range of the plain slice.
+        #[test]
+        fn a_growing_body_reads_like_a_slice(
+            frames in prop::collection::vec((0..90_000_usize, any::<bool>()), 1..8),
+            start in 0..400_000_u64,
+            length in 1..400_000_u64,
+            own in any::<bool>(),
+        ) {
+            let body = bytes(frames.iter().map(|(frame, _)| frame).sum());
+            let said = body.len().to_string();
+            let mut request = HeaderMap::new();
+            let field = format!("bytes={start}-{}", start + length - 1);
+            request.insert(RANGE, field.parse().expect("is a field value"));
+            let store = store();
+            let mut writer = fill(lead(&store, "/a", &[], at(0)), &[FRESH, ("content-length", &said)], at(0));
+            let answer = if own {
+                writer.answer(&request, at(0))
+            } else {
+                crate::content::tests::streamed(&store, "/a", &request)
+            };
+            let (from, to) = ((start as usize).min(body.len()), ((start + length) as usize).min(body.len()));
+            let expected = &body[from..to];
+            prop_assert_eq!(answer.status(), if expected.is_empty() { 416 } else { 206 });
+            let mut reader = answer.into_body();
+            let (mut read, mut rest, mut done) = (Vec::new(), body.as_slice(), false);
+            for (frame, reads) in frames {
+                let (frame, left) = rest.split_at(frame);
+                writer.push(frame, at(0)).expect("is as announced");
+                rest = left;
+                if reads && !done {
+                    let (piece, state) = drain(&mut reader);
+                    read.extend_from_slice(&piece);
+                    done = state.is_ready();
+                }
+            }
+            prop_assert!(writer.finish(at(0)).is_some());
+            let (piece, state) = drain(&mut reader);
+            read.extend_from_slice(&piece);
+            prop_assert_eq!(state, Poll::Ready(Ok(())));
+            prop_assert_eq!(read.as_slice(), expected);
+        }
+    }
+}

@@ -62,22 +62,15 @@ fn tags(field: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::content::tests::{Fields, headers};
 
     const OLD: &str = "Fri, 15 Jan 2010 08:00:00 GMT";
     const NEW: &str = "Fri, 15 Jan 2027 08:00:00 GMT";
 
-    fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            headers.append(*name, value.parse().expect("is a field value"));
-        }
-        headers
-    }
-
     #[test]
     fn a_copy_is_good_by_tag_or_else_by_date() {
         let head = headers(&[("etag", "\"a,b\""), ("last-modified", OLD)]);
-        let table: &[(&[(&'static str, &str)], bool)] = &[
+        let table: &[(Fields<'_>, bool)] = &[
             (&[], false),
             (&[("if-none-match", "\"a,b\"")], true),
             (&[("if-none-match", "W/\"a,b\"")], true),

@@ -1,111 +1,21 @@
 //! What may be stored and shared, and why not (RFC 9111 §3, design §4). Requests and responses are judged apart: what only one
 //! visitor's request spoils must not close the object to the others.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use http::{
-    HeaderMap, HeaderName, StatusCode,
+    HeaderMap, StatusCode,
     header::{
-        AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, COOKIE, IF_MATCH,
+        AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, COOKIE, IF_MATCH,
         IF_UNMODIFIED_SINCE, SET_COOKIE, VARY,
     },
     response,
 };
 
 use super::{
-    cache_control::CacheControl, freshness::Freshness, head, key::Encoding, range::Wanted, settings::Settings,
+    cache_control::CacheControl, freshness::Freshness, head, key::Encoding, kind, range::Wanted,
+    reason::Reason, settings::Settings,
 };
-
-/// Why a request or a response passes untouched: the label of `flashback_passed_total`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Reason {
-    /// The request carries `Authorization`.
-    Authorization,
-    /// The request carries a cookie, and the object may differ by it.
-    Cookie,
-    /// The request asks by `If-Match` or `If-Unmodified-Since`, which the origin answers best.
-    Precondition,
-    /// The request asks for the end of an unknown object, or for more than may be stored.
-    Range,
-    /// The status is not 200.
-    Status,
-    /// `Cache-Control: private`.
-    Private,
-    /// `Cache-Control: no-store`, on either side.
-    NoStore,
-    /// The response sets a cookie.
-    SetCookie,
-    /// `Vary` names more than `Accept-Encoding`.
-    Vary,
-    /// It has no time in which it may be used.
-    Stale,
-    /// A Content-Encoding that was not asked for.
-    Encoding,
-    /// A body that never ends, or replaces itself.
-    Type,
-    /// Larger than `max_object`.
-    Size,
-    /// Header fields that contradict themselves or cannot be read.
-    Malformed,
-    /// Two fetches without credentials did not agree.
-    Differs,
-    /// The bounds of fetches under way are reached.
-    Busy,
-    /// Too many visitors wait for this object.
-    Crowded,
-    /// Somebody waited for its fetch to the deadline in vain.
-    Slow,
-    /// Its address is too long to be kept.
-    Address,
-}
-
-impl Reason {
-    /// One word, for metrics and logs.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Authorization => "authorization",
-            Self::Cookie => "cookie",
-            Self::Precondition => "precondition",
-            Self::Range => "range",
-            Self::Status => "status",
-            Self::Private => "private",
-            Self::NoStore => "no_store",
-            Self::SetCookie => "set_cookie",
-            Self::Vary => "vary",
-            Self::Stale => "stale",
-            Self::Encoding => "encoding",
-            Self::Type => "type",
-            Self::Size => "size",
-            Self::Malformed => "malformed",
-            Self::Differs => "differs",
-            Self::Busy => "busy",
-            Self::Crowded => "crowded",
-            Self::Slow => "slow",
-            Self::Address => "address",
-        }
-    }
-
-    /// For how long later requests pass without another try. None where the fault is not the object's: else one request
-    /// with a cookie could close an object to a whole crowd.
-    pub(super) const fn rest(self) -> Option<Duration> {
-        match self {
-            Self::Authorization
-            | Self::Cookie
-            | Self::Precondition
-            | Self::Range
-            | Self::Busy
-            | Self::Crowded
-            | Self::Slow
-            | Self::Address => None,
-            // An origin that fails under the crowd recovers soon, and then every second counts.
-            Self::Status | Self::Malformed => Some(Duration::from_secs(1)),
-            // As long as a crowd stays interested; short enough that a corrected header is soon seen.
-            _ => Some(Duration::from_secs(30)),
-        }
-    }
-}
 
 /// What of a visitor's request bears on sharing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +81,7 @@ pub(super) fn judge(
     if headers.contains_key(CONTENT_RANGE) {
         return Err(Reason::Malformed);
     }
-    if essence(&headers).is_some_and(|essence| ENDLESS.contains(&essence.as_str())) {
+    if kind::is_endless(&headers) {
         return Err(Reason::Type);
     }
     let length = length(&headers, exact)?;
@@ -184,31 +94,6 @@ pub(super) fn judge(
         length,
         universal: identity && !varies,
     })
-}
-
-/// Whether visitors may carry an object of this kind: not what the browser reads as text, and would wait for.
-pub(super) fn carriable(headers: &HeaderMap) -> bool {
-    if headers.contains_key(CONTENT_ENCODING) {
-        return false;
-    }
-    if head::text(headers, &http::header::CONTENT_DISPOSITION)
-        .is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("attachment"))
-    {
-        return true;
-    }
-    let Some(essence) = essence(headers) else {
-        return false;
-    };
-    if MEDIA.iter().any(|kind| essence.starts_with(kind)) {
-        return true;
-    }
-    let structured = essence.ends_with("+json") || essence.ends_with("+xml");
-    essence.starts_with("application/") && !structured && !READ.contains(&essence.as_str())
-}
-
-/// Whether the type is media, which no sane origin makes differ by cookie without saying so.
-pub(super) fn is_media(headers: &HeaderMap) -> bool {
-    essence(headers).is_some_and(|essence| MEDIA.iter().any(|kind| essence.starts_with(kind)))
 }
 
 /// Whether `Vary` names `Accept-Encoding`; more is refused.
@@ -268,55 +153,25 @@ fn length(headers: &HeaderMap, exact: Option<u64>) -> Result<Option<u64>, Reason
     Ok(length)
 }
 
-fn essence(headers: &HeaderMap) -> Option<String> {
-    let name: &HeaderName = &CONTENT_TYPE;
-    let text = head::text(headers, name)?;
-    let essence = text.split(';').next().unwrap_or_default().trim();
-    (!essence.is_empty()).then(|| essence.to_ascii_lowercase())
-}
-
-/// Bodies that are not one thing to be had whole.
-const ENDLESS: [&str; 2] = ["text/event-stream", "multipart/x-mixed-replace"];
-const MEDIA: [&str; 4] = ["image/", "video/", "audio/", "font/"];
-/// Of `application/…`, what a page reads and waits for.
-const READ: [&str; 5] = [
-    "application/javascript",
-    "application/ecmascript",
-    "application/x-javascript",
-    "application/json",
-    "application/xml",
-];
-
 #[cfg(test)]
 mod tests {
     use http::Response;
 
     use super::*;
+    use crate::content::tests::{Fields, at, headers};
 
-    fn now() -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
-    }
-
-    fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            headers.append(*name, value.parse().expect("is a field value"));
-        }
-        headers
-    }
-
-    fn judged(status: u16, fields: &[(&'static str, &str)], exact: Option<u64>) -> Result<Judgement, Reason> {
+    fn judged(status: u16, fields: Fields<'_>, exact: Option<u64>) -> Result<Judgement, Reason> {
         let (mut parts, ()) = Response::new(()).into_parts();
         parts.status = StatusCode::from_u16(status).expect("is a status");
         parts.headers = headers(fields);
-        judge(&parts, exact, Encoding::Gzip, &Settings::default(), now())
+        judge(&parts, exact, Encoding::Gzip, &Settings::default(), at(0))
     }
 
     const FRESH: (&str, &str) = ("cache-control", "max-age=60");
 
     #[test]
     fn responses_that_may_be_stored() {
-        let table: &[(&[(&'static str, &str)], Option<u64>, Option<u64>, bool)] = &[
+        let table: &[(Fields<'_>, Option<u64>, Option<u64>, bool)] = &[
             (&[FRESH], None, None, true),
             (&[], Some(5), Some(5), true),
             (&[FRESH, ("content-length", "7")], Some(7), Some(7), true),
@@ -352,7 +207,7 @@ mod tests {
 
     #[test]
     fn responses_that_pass() {
-        let table: &[(u16, &[(&'static str, &str)], Option<u64>, Reason)] = &[
+        let table: &[(u16, Fields<'_>, Option<u64>, Reason)] = &[
             (206, &[FRESH], None, Reason::Status),
             (404, &[FRESH], None, Reason::Status),
             (503, &[], None, Reason::Status),
@@ -426,12 +281,12 @@ mod tests {
 
     #[test]
     fn requests_are_judged_by_what_they_carry() {
-        let judged = |fields: &[(&'static str, &str)]| Asker::of(&headers(fields), &Settings::default());
+        let judged = |fields: Fields<'_>| Asker::of(&headers(fields), &Settings::default());
         let plain = Asker {
             cookie: false,
             out_of_range: false,
         };
-        let table: &[(&[(&'static str, &str)], Result<Asker, Reason>)] = &[
+        let table: &[(Fields<'_>, Result<Asker, Reason>)] = &[
             (&[], Ok(plain)),
             (&[("if-none-match", "\"x\""), ("range", "bytes=5-")], Ok(plain)),
             (
@@ -464,47 +319,6 @@ mod tests {
         ];
         for (fields, expected) in table {
             assert_eq!(judged(fields), *expected, "{fields:?}");
-        }
-    }
-
-    #[test]
-    fn media_and_downloads_are_carried_and_text_is_not() {
-        for (kind, carried) in [
-            ("image/jpeg", true),
-            ("image/svg+xml", true),
-            ("Video/MP4; codecs=\"avc1\"", true),
-            ("font/woff2", true),
-            ("application/pdf", true),
-            ("application/zip", true),
-            ("application/octet-stream", true),
-            ("text/html; charset=utf-8", false),
-            ("text/css", false),
-            ("text/javascript", false),
-            ("application/json", false),
-            ("application/xhtml+xml", false),
-            ("application/ld+json", false),
-            ("", false),
-        ] {
-            assert_eq!(carriable(&headers(&[("content-type", kind)])), carried, "{kind}");
-        }
-        let attached = ("content-disposition", "Attachment; filename=a.csv");
-        assert!(carriable(&headers(&[("content-type", "text/csv"), attached])));
-        assert!(!carriable(&headers(&[
-            ("content-type", "image/png"),
-            ("content-encoding", "gzip")
-        ])));
-        assert!(!carriable(&headers(&[])));
-    }
-
-    #[test]
-    fn what_one_visitor_sends_closes_nothing_to_the_others() {
-        for reason in [
-            Reason::Authorization,
-            Reason::Cookie,
-            Reason::Precondition,
-            Reason::Range,
-        ] {
-            assert_eq!(reason.rest(), None, "{reason:?}");
         }
     }
 }

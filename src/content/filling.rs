@@ -1,14 +1,11 @@
 //! A fetch under way: the state that its writer, its own visitor and all who wait for it share. It only keeps and wakes;
-//! what is decided is decided in `coalesce.rs`.
+//! what is decided is decided in `leader.rs` and `writer.rs`.
 
 use std::{
     collections::HashMap,
-    fmt,
-    future::Future,
-    mem,
-    pin::Pin,
+    fmt, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Waker},
     time::SystemTime,
 };
 
@@ -18,10 +15,10 @@ use http::HeaderMap;
 use super::{
     budget::Reservation,
     buffer::Buffer,
-    eligible::Reason,
     freshness::{Freshness, Use},
     key::ObjectKey,
     object::Object,
+    reason::Reason,
 };
 
 /// What readers see of the head of a response whose body is on its way.
@@ -31,22 +28,6 @@ pub(super) struct Head {
     pub(super) length: Option<u64>,
     pub(super) freshness: Freshness,
 }
-
-/// How a fetch ended for those who waited.
-#[derive(Debug)]
-pub enum Outcome {
-    /// The body is on its way: answer from it with [`Stream::answer`](super::Stream::answer).
-    Streaming(super::Stream),
-    /// Here it is, fresh, or stale because the origin failed.
-    Stored(Arc<Object>),
-    /// Nothing came of it. Look up once more; after [`ROUNDS`] rounds, go to the origin.
-    Again,
-    /// It may not be shared: go to the origin.
-    Pass(Reason),
-}
-
-/// Look-ups after which a visitor has waited enough: two fetches that must agree, and one that failed.
-pub const ROUNDS: usize = 3;
 
 /// One fetch.
 pub(super) struct Filling {
@@ -77,7 +58,7 @@ pub(super) struct State {
     next_ticket: u64,
 }
 
-/// [`Outcome`], as far as it is the same for all.
+/// How it ended, as far as that is the same for all who wait.
 #[derive(Clone, Debug)]
 pub(super) enum Ended {
     Stored(Arc<Object>),
@@ -209,62 +190,5 @@ impl Drop for Ticket {
         let mut state = self.filling.state();
         state.tickets -= 1;
         state.wakers.remove(&self.number);
-    }
-}
-
-/// A visitor that waits for another one's fetch: a future of its [`Outcome`]. The caller sets the deadline.
-#[derive(Debug)]
-#[must_use = "it waits for nothing until it is polled"]
-pub struct Follower {
-    ticket: Option<Ticket>,
-    cookie: bool,
-}
-
-impl Follower {
-    pub(super) fn new(ticket: Ticket, cookie: bool) -> Self {
-        Self {
-            ticket: Some(ticket),
-            cookie,
-        }
-    }
-
-    /// The deadline came first: until this fetch has something to give, later look-ups pass at once instead of
-    /// waiting in vain, each to its own deadline. Returns the older copy, if it may stand in for an origin that fails.
-    #[must_use]
-    pub fn give_up(self, now: SystemTime) -> Option<Arc<Object>> {
-        let filling = &self.ticket.as_ref()?.filling;
-        filling.state().slow = true;
-        filling.substitute(now).filter(|older| older.answers(self.cookie))
-    }
-}
-
-impl Future for Follower {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let cookie = self.cookie;
-        let Some(ticket) = self.ticket.take() else {
-            return Poll::Ready(Outcome::Again);
-        };
-        let mut state = ticket.filling.state();
-        let outcome = match (&state.outcome, &state.head) {
-            (Some(Ended::Stored(object)), _) if object.answers(cookie) => Outcome::Stored(Arc::clone(object)),
-            (Some(Ended::Stored(_)), _) => Outcome::Pass(Reason::Cookie),
-            (Some(Ended::Again), _) => Outcome::Again,
-            (Some(Ended::Pass(reason)), _) => Outcome::Pass(*reason),
-            (None, Some(head)) if state.shared => {
-                let head = Arc::clone(head);
-                drop(state);
-                return Poll::Ready(Outcome::Streaming(super::Stream::new(ticket, head)));
-            }
-            (None, _) => {
-                ticket.wait(&mut state, cx);
-                drop(state);
-                self.ticket = Some(ticket);
-                return Poll::Pending;
-            }
-        };
-        drop(state);
-        Poll::Ready(outcome)
     }
 }

@@ -9,7 +9,7 @@ use http::{
 };
 use http_cache_semantics::{CacheOptions, CachePolicy};
 
-use super::{cache_control::CacheControl, eligible::Reason};
+use super::{cache_control::CacheControl, reason::Reason};
 
 /// The times of one stored response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,31 +158,21 @@ const CENTURY: u64 = 100 * 365 * 24 * 3600;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::content::tests::{Fields, at, headers};
 
-    fn now() -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+    fn freshness(fields: Fields<'_>) -> Result<Freshness, Reason> {
+        Freshness::of(&headers(fields), at(0))
     }
 
-    fn freshness(fields: &[(&'static str, &str)]) -> Result<Freshness, Reason> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in fields {
-            headers.append(*name, value.parse().expect("is a field value"));
-        }
-        Freshness::of(&headers, now())
-    }
-
-    fn uses(fields: &[(&'static str, &str)], seconds: &[u64]) -> Vec<Use> {
+    fn uses(fields: Fields<'_>, seconds: &[u64]) -> Vec<Use> {
         let freshness = freshness(fields).expect("may be stored");
-        seconds
-            .iter()
-            .map(|after| freshness.usable(now() + Duration::from_secs(*after)))
-            .collect()
+        seconds.iter().map(|after| freshness.usable(at(*after))).collect()
     }
 
     #[test]
     fn times_are_kept_to_the_second() {
         use Use::{Fresh, IfError, No, Revalidate};
-        let table: &[(&[(&'static str, &str)], &[u64], &[Use])] = &[
+        let table: &[(Fields<'_>, &[u64], &[Use])] = &[
             (
                 &[("cache-control", "max-age=60")],
                 &[0, 59, 60],
@@ -245,7 +235,7 @@ mod tests {
 
     #[test]
     fn what_may_never_be_used_is_not_stored() {
-        let table: &[(&[(&'static str, &str)], Reason)] = &[
+        let table: &[(Fields<'_>, Reason)] = &[
             (&[("cache-control", "private")], Reason::Private),
             (&[("cache-control", "max-age=60, Private")], Reason::Private),
             (
@@ -285,7 +275,7 @@ mod tests {
     fn a_clock_set_back_does_not_make_it_younger() {
         let freshness = freshness(&[("cache-control", "max-age=60"), ("age", "5")]).expect("may be stored");
         assert_eq!(
-            freshness.age(now() - Duration::from_secs(100)),
+            freshness.age(at(0) - Duration::from_secs(100)),
             Duration::from_secs(5)
         );
     }

@@ -1,7 +1,7 @@
 //! The list of a hot page's carried objects, as it stands in the page (`docs/protocol.md`, "In the page"). Chunk numbers are given
 //! once and never again: visitors who came earlier know fewer objects, and still speak of the same chunks.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{
@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::{
     chunk::{Digest, chunks_of},
+    freshness::{Freshness, Use},
     hasher::Digests,
     head::text,
     object::Object,
@@ -45,6 +46,8 @@ pub struct Entry {
     pub headers: BTreeMap<&'static str, String>,
     #[serde(skip)]
     digests: Digests,
+    #[serde(skip)]
+    freshness: Freshness,
 }
 
 impl Entry {
@@ -64,6 +67,7 @@ impl Entry {
                 .filter_map(|(name, known)| Some((*known, field(name)?)))
                 .collect(),
             digests: digests.clone(),
+            freshness: *object.freshness(),
         }
     }
 
@@ -71,6 +75,12 @@ impl Entry {
     #[must_use]
     pub fn digests(&self) -> &Digests {
         &self.digests
+    }
+
+    /// Whether newcomers may still be told of it: visitors that carry it never ask the origin whether it changed.
+    #[must_use]
+    pub fn is_current(&self, now: SystemTime) -> bool {
+        matches!(self.freshness.usable(now), Use::Fresh | Use::Revalidate)
     }
 
     /// How many chunks it has.
@@ -122,12 +132,15 @@ impl Manifest {
             return Admission::Full;
         }
         let count = u32::try_from(chunks_of(object.length())).unwrap_or(u32::MAX);
-        let Some(next) = self.next.checked_add(count).filter(|next| *next <= MAX_CHUNKS) else {
-            return Admission::NoNumbers;
-        };
+        // Whatever follows: the older version is not what the origin sends any more.
         if let Some(place) = place {
             self.entries.remove(place);
+            self.version += 1;
         }
+        let last = self.next.checked_add(count).filter(|next| *next <= MAX_CHUNKS);
+        let Some(next) = last else {
+            return Admission::NoNumbers;
+        };
         self.entries.push(Entry::new(object, self.next));
         self.next = next;
         self.version += 1;
@@ -155,7 +168,13 @@ impl Manifest {
         retired
     }
 
-    /// What is listed, in the order of chunk numbers.
+    /// What newcomers are told of now, in the order of chunk numbers. What has gone stale is left out: then they ask the
+    /// origin, and an object that it confirms is listed again under its old numbers.
+    pub fn current(&self, now: SystemTime) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.is_current(now))
+    }
+
+    /// What is listed, stale or not, in the order of chunk numbers.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
@@ -198,3 +217,136 @@ const HEADERS: [(HeaderName, &str); 7] = [
         "cross-origin-resource-policy",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::{
+        Verdict,
+        chunk::CHUNK,
+        tests::{at, bytes, lead, parts, put, store},
+    };
+
+    const IMAGE: [(&str, &str); 4] = [
+        ("cache-control", "max-age=60"),
+        ("content-type", "image/png"),
+        ("etag", "\"x\""),
+        ("server", "s"),
+    ];
+
+    fn object(path: &str, body: &[u8]) -> std::sync::Arc<Object> {
+        put(&store(), path, &IMAGE, body, at(0)).expect("is stored")
+    }
+
+    #[test]
+    fn the_json_is_that_of_the_protocol() {
+        let mut manifest = Manifest::default();
+        let body = bytes(CHUNK + 1);
+        assert_eq!(
+            manifest.admit(&object("/img/a.png?v=1", &body), 9),
+            Admission::Listed
+        );
+        let digests = Digests::of(&body);
+        let expected = serde_json::json!([{
+            "url": "/img/a.png?v=1", "type": "image/png", "length": CHUNK + 1, "etag": "\"x\"", "first": 0,
+            "digest": digests.object.to_string(), "chunks": STANDARD.encode(digests.list()),
+            "headers": {"cache-control": "max-age=60"},
+        }]);
+        assert_eq!(
+            serde_json::to_value(manifest.entries()).expect("is JSON"),
+            expected
+        );
+    }
+
+    #[test]
+    fn a_long_list_of_digests_is_left_out() {
+        let mut manifest = Manifest::default();
+        manifest.admit(&object("/at", &bytes(INLINE * CHUNK)), 9);
+        manifest.admit(&object("/above", &bytes(INLINE * CHUNK + 1)), 9);
+        let [at, above] = manifest.entries() else {
+            panic!("both are listed")
+        };
+        assert!(at.chunks.is_some() && above.chunks.is_none());
+        assert_eq!(
+            (above.first, above.chunk_count()),
+            (INLINE as u32, INLINE as u32 + 1)
+        );
+        assert_eq!(above.digests().list().len(), 16 * (INLINE + 1));
+    }
+
+    #[test]
+    fn numbers_are_never_given_twice() {
+        let mut manifest = Manifest::default();
+        let (old, other, new) = (bytes(20_000), bytes(9_000), bytes(50_000));
+        manifest.admit(&object("/a", &old), 9);
+        manifest.admit(&object("/b", &other), 9);
+        let version = manifest.version();
+        assert_eq!(manifest.admit(&object("/a", &old), 9), Admission::Known);
+        assert_eq!(manifest.version(), version);
+        assert_eq!(manifest.admit(&object("/a", &new), 9), Admission::Listed);
+        let listed: Vec<_> = manifest
+            .entries()
+            .iter()
+            .map(|entry| (entry.url.as_str(), entry.first))
+            .collect();
+        assert_eq!(listed, [("/b", 2), ("/a", 3)]);
+        assert!(manifest.find(&Digests::of(&old).object).is_none());
+        assert!(manifest.find(&Digests::of(&new).object).is_some());
+        assert!(manifest.retire("/a") && !manifest.retire("/a"));
+        manifest.admit(&object("/a", &new), 9);
+        assert_eq!((manifest.entries()[1].first, manifest.chunks()), (7, 11));
+    }
+
+    #[test]
+    fn the_list_is_bounded_and_a_known_object_may_still_change() {
+        let mut manifest = Manifest::default();
+        assert_eq!(manifest.admit(&object("/a", &bytes(9_000)), 1), Admission::Listed);
+        assert_eq!(manifest.admit(&object("/b", &bytes(9_000)), 1), Admission::Full);
+        assert_eq!(manifest.admit(&object("/a", &bytes(9_001)), 1), Admission::Listed);
+        manifest.next = MAX_CHUNKS - 1;
+        assert_eq!(
+            manifest.admit(&object("/a", &bytes(20_000)), 1),
+            Admission::NoNumbers
+        );
+        assert!(
+            manifest.entries().is_empty(),
+            "the older version is not listed either"
+        );
+        assert_eq!(manifest.admit(&object("/a", &bytes(9_002)), 1), Admission::Listed);
+    }
+
+    #[test]
+    fn newcomers_are_not_told_of_what_is_stale_until_the_origin_confirms_it() {
+        let mut manifest = Manifest::default();
+        let store = store();
+        let older = put(&store, "/a", &IMAGE, &bytes(9000), at(0)).expect("is stored");
+        manifest.admit(&object("/b", &bytes(9000)), 9);
+        manifest.admit(&older, 9);
+        assert_eq!(
+            (manifest.current(at(59)).count(), manifest.current(at(60)).count()),
+            (2, 0)
+        );
+        let confirmed = lead(&store, "/a", &[], at(60)).head(&parts(304, &[]), None, at(60));
+        let Verdict::Stored(newer) = confirmed else {
+            panic!("should be confirmed")
+        };
+        assert_eq!(manifest.admit(&newer, 9), Admission::Known);
+        let told: Vec<_> = manifest
+            .current(at(60))
+            .map(|entry| (entry.url.as_str(), entry.first))
+            .collect();
+        assert_eq!(told, [("/a", 1)]);
+    }
+
+    #[test]
+    fn what_is_small_or_text_is_not_listed() {
+        let mut manifest = Manifest::default();
+        assert_eq!(
+            manifest.admit(&object("/a", &bytes(8191)), 9),
+            Admission::NotCarried
+        );
+        let text = [("cache-control", "max-age=60"), ("content-type", "text/css")];
+        let text = put(&store(), "/b", &text, &bytes(9000), at(0)).expect("is stored");
+        assert_eq!(manifest.admit(&text, 9), Admission::NotCarried);
+    }
+}

@@ -13,6 +13,29 @@
 //!
 //! Nothing here makes a visitor wait for good: dropping a leader or a writer wakes everybody, and the deadline of a [`Follower`] is its
 //! caller's.
+//!
+//! ```
+//! use std::time::SystemTime;
+//! use http::{HeaderMap, Response, header};
+//! use tower_flashback::content::{Encoding, Lookup, ObjectKey, Settings, Store, Verdict};
+//!
+//! let store = Store::new(Settings::default())?;
+//! let key = ObjectKey::new("example.org", "/poster.jpg", Encoding::Identity);
+//! let (request, now) = (HeaderMap::new(), SystemTime::UNIX_EPOCH);
+//!
+//! // The first of a crowd leads; it would send its request now.
+//! let Lookup::Lead(leader) = store.lookup(&key, &request, now) else { panic!("the store is empty") };
+//! let response = Response::builder().header(header::CACHE_CONTROL, "max-age=60").header(header::CONTENT_LENGTH, 4);
+//! let (head, body) = response.body("JPEG")?.into_parts();
+//!
+//! // What comes back is shared with everybody.
+//! let Verdict::Fill(mut writer) = leader.head(&head, None, now) else { panic!("it may be shared") };
+//! writer.push(body.as_bytes(), now)?;
+//! let object = writer.finish(now).expect("it is complete");
+//! assert!(matches!(store.lookup(&key, &request, now), Lookup::Fresh(_)));
+//! assert_eq!(object.answer(&request, now).headers()[header::CONTENT_LENGTH], "4");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod answer;
@@ -20,39 +43,47 @@ mod budget;
 mod buffer;
 mod cache_control;
 mod chunk;
-mod coalesce;
+mod claim;
 mod condition;
 mod eligible;
 mod filling;
+mod follower;
 mod freshness;
 mod hasher;
 mod head;
 mod key;
+mod kind;
+mod leader;
 mod manifest;
+mod marks;
 mod object;
 mod page;
 mod range;
 mod reader;
+mod reason;
 mod relay;
 mod room_id;
 mod settings;
+mod shelf;
 mod store;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 pub use answer::Stream;
 pub use chunk::{BLOCK, CHUNK, DIGEST, Digest, DigestError, block_digests, chunks_of, verify};
-pub use coalesce::{Leader, Stop, Verdict, Writer};
-pub use eligible::Reason;
-pub use filling::{Follower, Outcome, ROUNDS};
+pub use follower::{Follower, Outcome, ROUNDS};
 pub use freshness::{Freshness, Use};
 pub use hasher::{Digests, Hasher};
 pub use key::{Encoding, ObjectKey};
+pub use leader::{Leader, Verdict};
 pub use manifest::{Admission, Entry, INLINE, Manifest};
 pub use object::Object;
 pub use page::{Page, Reference};
 pub use reader::{BrokenOff, Reader};
+pub use reason::Reason;
 pub use relay::{Relay, relay};
 pub use room_id::RoomId;
 pub use settings::{Settings, SettingsError};
 pub use store::{Lookup, Store};
+pub use writer::{Stop, Writer};

@@ -9,11 +9,12 @@ use http::{
 };
 
 use super::{
-    eligible::{self, Judgement},
+    eligible::Judgement,
     freshness::Freshness,
     hasher::Digests,
     head,
     key::{Encoding, ObjectKey},
+    kind,
     settings::Settings,
 };
 
@@ -58,7 +59,7 @@ impl Object {
             carried: false,
         };
         object.carried = object.length() >= settings.min_object.as_u64()
-            && eligible::carriable(&object.headers)
+            && kind::is_carriable(&object.headers)
             // A service worker cannot see whether a request would have carried a cookie.
             && object.answers(true);
         object
@@ -128,7 +129,7 @@ impl Object {
     /// like files (they have a validator) go to visitors with cookies: anything else may be made for one of them.
     pub(super) fn answers(&self, cookie: bool) -> bool {
         let file = || self.headers.contains_key(ETAG) || self.headers.contains_key(LAST_MODIFIED);
-        !cookie || self.freshness.explicit() || (eligible::is_media(&self.headers) && file())
+        !cookie || self.freshness.explicit() || (kind::is_media(&self.headers) && file())
     }
 
     /// Bytes of memory that it takes.

@@ -4,6 +4,7 @@
 use std::{
     collections::{HashSet, VecDeque},
     sync::Arc,
+    time::SystemTime,
 };
 
 use super::{
@@ -108,7 +109,12 @@ impl Page {
         self.manifest.retire(path_and_query)
     }
 
-    /// What is listed.
+    /// What newcomers are told of now: see [`Manifest::current`].
+    pub fn current(&self, now: SystemTime) -> impl Iterator<Item = &Entry> {
+        self.manifest.current(now)
+    }
+
+    /// What is listed, stale or not.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         self.manifest.entries()
@@ -131,3 +137,63 @@ impl Page {
 const MAX_REFERENCE: usize = 2048;
 /// Followed references have half the room of named ones.
 const FOLLOWED_SHARE: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::tests::{at, bytes, put, store};
+
+    fn page(max_references: usize, max_objects: usize) -> Page {
+        Page::new(&Settings {
+            max_references,
+            max_objects,
+            ..Settings::default()
+        })
+    }
+
+    fn image(path: &str) -> Arc<Object> {
+        let fields = [("cache-control", "max-age=60"), ("content-type", "image/png")];
+        put(&store(), path, &fields, &bytes(9000), at(0)).expect("is stored")
+    }
+
+    #[test]
+    fn only_what_the_page_refers_to_is_listed() {
+        let mut page = page(9, 9);
+        let object = image("/a.png");
+        assert_eq!(page.admit(&object), Admission::NotReferred);
+        assert!(page.refer("/a.png", Reference::Named) && page.refers_to("/a.png"));
+        assert_eq!(page.admit(&object), Admission::Listed);
+        assert_eq!(
+            page.find(&object.digests().object).expect("is listed").url,
+            "/a.png"
+        );
+        assert!(page.retire("/a.png") && page.entries().is_empty());
+    }
+
+    #[test]
+    fn a_flood_of_referrers_crowds_out_nothing_that_the_page_names() {
+        let mut page = page(4, 4);
+        for path in ["/1", "/2", "/3", "/4"] {
+            assert!(page.refer(path, Reference::Named));
+        }
+        assert!(!page.refer("/5", Reference::Named));
+        for number in 0..1000 {
+            page.refer(&format!("/flood/{number}"), Reference::Followed);
+            page.admit(&image(&format!("/flood/{number}")));
+        }
+        assert!(!page.refers_to("/flood/0") && page.refers_to("/flood/999"));
+        assert_eq!(page.entries().len(), 2);
+        assert_eq!(
+            (page.named.len(), page.followed.len(), page.order.len()),
+            (4, 2, 2)
+        );
+        for path in ["/1", "/2"] {
+            assert_eq!(page.admit(&image(path)), Admission::Listed, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_endless_address_is_not_kept() {
+        assert!(!page(9, 9).refer(&"/".repeat(2049), Reference::Named));
+    }
+}

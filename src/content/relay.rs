@@ -147,3 +147,138 @@ impl<B: Body<Data = Bytes>> Body for Relay<B> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::content::tests::{Fields, bytes, drain, headers, parts};
+
+    /// A body of given frames that counts what was read of it.
+    struct Frames(VecDeque<Frame<Bytes>>);
+
+    impl Body for Frames {
+        type Data = Bytes;
+        type Error = &'static str;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            Poll::Ready(self.0.pop_front().map(Ok))
+        }
+    }
+
+    fn response(status: u16, fields: Fields<'_>, body: &[u8]) -> Response<Frames> {
+        let frames = body
+            .chunks(3)
+            .map(|piece| Frame::data(Bytes::copy_from_slice(piece)))
+            .collect();
+        Response::from_parts(parts(status, fields), Frames(frames))
+    }
+
+    #[test]
+    fn a_whole_response_answers_what_was_asked() {
+        let plain = [
+            ("content-length", "10"),
+            ("etag", "\"x\""),
+            ("cache-control", "private"),
+        ];
+        let table: &[(Fields<'_>, u16, &[u8])] = &[
+            (&[], 200, b"0123456789"),
+            (&[("range", "bytes=2-4")], 206, b"234"),
+            (&[("range", "bytes=-4")], 206, b"6789"),
+            (&[("range", "bytes=10-")], 416, b""),
+            (
+                &[("range", "bytes=2-4"), ("if-range", "\"y\"")],
+                200,
+                b"0123456789",
+            ),
+            (&[("if-none-match", "\"x\"")], 304, b""),
+        ];
+        for (request, status, body) in table {
+            let answer = relay(response(200, &plain, b"0123456789"), &headers(request));
+            assert_eq!(answer.status(), *status, "{request:?}");
+            assert_eq!(answer.headers().get("cache-control").expect("stays"), "private");
+            assert_eq!(
+                drain(&mut answer.into_body()),
+                (body.to_vec(), Poll::Ready(Ok(()))),
+                "{request:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_cut_passes_as_it_is() {
+        let range = headers(&[("range", "bytes=2-4"), ("if-none-match", "\"y\"")]);
+        let cases: [(u16, Fields<'_>); 5] = [
+            (404, &[("content-length", "10")]),
+            (200, &[]),
+            (200, &[("content-length", "ten")]),
+            (200, &[("content-length", "10"), ("accept-ranges", "none")]),
+            (
+                200,
+                &[("content-length", "10"), ("content-range", "bytes 0-9/20")],
+            ),
+        ];
+        for (status, fields) in cases {
+            let answer = relay(response(status, fields, b"0123456789"), &range);
+            assert_eq!(
+                (answer.status().as_u16(), answer.headers()),
+                (status, &headers(fields))
+            );
+            assert_eq!(drain(&mut answer.into_body()).0, b"0123456789", "{fields:?}");
+        }
+        let failed = relay(
+            response(404, &[("etag", "\"x\"")], b""),
+            &headers(&[("if-none-match", "\"x\"")]),
+        );
+        assert_eq!(failed.status(), 404, "conditions are for what is there");
+    }
+
+    #[test]
+    fn trailers_pass_with_the_whole_and_not_with_a_part() {
+        let with_trailers = || {
+            let mut response = response(200, &[("content-length", "3")], b"012");
+            response
+                .body_mut()
+                .0
+                .push_back(Frame::trailers(headers(&[("x", "1")])));
+            response
+        };
+        let mut whole = relay(with_trailers(), &HeaderMap::new()).into_body();
+        let mut next = || Pin::new(&mut whole).poll_frame(&mut Context::from_waker(std::task::Waker::noop()));
+        assert!(matches!(next(), Poll::Ready(Some(Ok(frame))) if frame.is_data()));
+        assert!(matches!(next(), Poll::Ready(Some(Ok(frame))) if frame.is_trailers()));
+        let part = relay(with_trailers(), &headers(&[("range", "bytes=1-")]));
+        assert_eq!(
+            drain(&mut part.into_body()),
+            (b"12".to_vec(), Poll::Ready(Ok(())))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_is_the_slice_however_it_is_framed(
+            frames in prop::collection::vec(0..40_usize, 0..20),
+            start in 0..300_usize,
+            length in 1..300_usize,
+        ) {
+            let whole = bytes(frames.iter().sum());
+            let span = Span { start: start as u64, end: (start + length) as u64 };
+            let mut rest = whole.as_slice();
+            let mut queue = VecDeque::new();
+            for frame in frames {
+                let (frame, left) = rest.split_at(frame);
+                queue.push_back(Frame::data(Bytes::copy_from_slice(frame)));
+                rest = left;
+            }
+            let (read, end) = drain(&mut Relay::part(Frames(queue), span));
+            prop_assert_eq!(end, Poll::Ready(Ok(())));
+            prop_assert_eq!(&read[..], &whole[start.min(whole.len())..(start + length).min(whole.len())]);
+        }
+    }
+}

@@ -18,7 +18,7 @@ use http_body::Body;
 use super::*;
 use crate::unit::ByteSize;
 
-type Fields<'a> = &'a [(&'static str, &'a str)];
+pub(super) type Fields<'a> = &'a [(&'static str, &'a str)];
 
 const FRESH: (&str, &str) = ("cache-control", "max-age=60");
 const KIB: usize = 1024;
@@ -50,7 +50,7 @@ fn key(path: &str) -> ObjectKey {
     ObjectKey::new("example.org", path, Encoding::Brotli)
 }
 
-fn store() -> Store {
+pub(super) fn store() -> Store {
     Store::new(Settings::default()).expect("the defaults work")
 }
 
@@ -67,7 +67,7 @@ fn small_store() -> Store {
     Store::new(settings).expect("the limits fit together")
 }
 
-fn lead(store: &Store, path: &str, request: Fields<'_>, now: SystemTime) -> Leader {
+pub(super) fn lead(store: &Store, path: &str, request: Fields<'_>, now: SystemTime) -> Leader {
     match store.lookup(&key(path), &headers(request), now) {
         Lookup::Lead(leader) => leader,
         other => panic!("should lead, not {other:?}"),
@@ -75,7 +75,11 @@ fn lead(store: &Store, path: &str, request: Fields<'_>, now: SystemTime) -> Lead
 }
 
 fn follow(store: &Store, path: &str) -> Follower {
-    match store.lookup(&key(path), &HeaderMap::new(), at(0)) {
+    follow_at(store, path, at(0))
+}
+
+fn follow_at(store: &Store, path: &str, now: SystemTime) -> Follower {
+    match store.lookup(&key(path), &HeaderMap::new(), now) {
         Lookup::Filling(follower) => follower,
         other => panic!("should follow, not {other:?}"),
     }
@@ -95,14 +99,20 @@ fn passes(store: &Store, path: &str, request: Fields<'_>, now: SystemTime) -> Re
     }
 }
 
-fn fill(leader: Leader, fields: Fields<'_>, now: SystemTime) -> Writer {
+pub(super) fn fill(leader: Leader, fields: Fields<'_>, now: SystemTime) -> Box<Writer> {
     match leader.head(&parts(200, fields), None, now) {
         Verdict::Fill(writer) => writer,
         other => panic!("should be filled, not {other:?}"),
     }
 }
 
-fn put(store: &Store, path: &str, fields: Fields<'_>, body: &[u8], now: SystemTime) -> Option<Arc<Object>> {
+pub(super) fn put(
+    store: &Store,
+    path: &str,
+    fields: Fields<'_>,
+    body: &[u8],
+    now: SystemTime,
+) -> Option<Arc<Object>> {
     let mut writer = fill(lead(store, path, &[], now), fields, now);
     writer.push(body, now).expect("is as long as it said");
     writer.finish(now)
@@ -370,7 +380,7 @@ fn a_body_without_end_goes_through_a_window_to_its_visitor_alone() {
     let mut writer = fill(leader, &[FRESH], at(0));
     let mut own = writer.answer(&HeaderMap::new(), at(0)).into_body();
     let mut follower = Some(follower);
-    let (frame, frames) = (bytes(10_000), 5_000);
+    let (frame, frames) = (bytes(10_000), 1_500);
     let mut read = 0;
     for number in 0..frames {
         let mut waits = 0;
@@ -488,6 +498,22 @@ fn the_first_fetch_does_not_count_for_ever() {
 }
 
 #[test]
+fn an_explicit_copy_that_a_cookie_fetched_is_no_witness() {
+    let store = store();
+    let writer = fill(lead(&store, "/a", &[("cookie", "a=b")], at(0)), &[FRESH], at(0));
+    writer.finish(at(0)).expect("all may share it");
+    assert!(
+        put(&store, "/a", &[], b"", at(60)).is_none(),
+        "now silent: the first of two"
+    );
+    assert!(put(&store, "/a", &[], b"", at(61)).is_some());
+    assert!(
+        put(&store, "/a", &[], b"", at(90)).is_some(),
+        "a silent copy is a witness for its refresh"
+    );
+}
+
+#[test]
 fn a_cookie_fills_only_what_is_explicitly_fresh() {
     let store = store();
     let cookie = [("cookie", "a=b")];
@@ -565,12 +591,8 @@ fn an_origin_that_fails_is_covered_as_long_as_it_allowed() {
         at(0),
     )
     .expect("is stored");
-    let (leader, follower) = (lead(&store, "/a", &[], at(10)), ());
-    let () = follower;
-    let waiting = match store.lookup(&key("/a"), &HeaderMap::new(), at(10)) {
-        Lookup::Filling(follower) => follower,
-        other => panic!("should follow, not {other:?}"),
-    };
+    let leader = lead(&store, "/a", &[], at(10));
+    let waiting = follow_at(&store, "/a", at(10));
     let Verdict::Stored(object) = leader.head(&parts(503, &[]), None, at(10)) else {
         panic!("should be covered")
     };
@@ -744,24 +766,15 @@ fn after_one_waited_in_vain_the_others_go_at_once() {
     )
     .expect("is stored");
     let leader = lead(&store, "/a", &[], at(10));
-    let Lookup::Filling(follower) = store.lookup(&key("/a"), &HeaderMap::new(), at(10)) else {
-        panic!("should follow")
-    };
+    let follower = follow_at(&store, "/a", at(10));
     assert_eq!(follower.give_up(at(11)).expect("may stand in").body(), "old");
     assert_eq!(passes(&store, "/a", &[], at(11)), Reason::Slow);
     let writer = fill(leader, &[FRESH, ("content-length", "3")], at(12));
     assert!(
-        matches!(outcome(follow_at(&store, at(12))), Outcome::Streaming(_)),
+        matches!(outcome(follow_at(&store, "/a", at(12))), Outcome::Streaming(_)),
         "now it has something to give"
     );
     drop(writer);
-}
-
-fn follow_at(store: &Store, now: SystemTime) -> Follower {
-    match store.lookup(&key("/a"), &HeaderMap::new(), now) {
-        Lookup::Filling(follower) => follower,
-        other => panic!("should follow, not {other:?}"),
-    }
 }
 
 #[test]
@@ -793,4 +806,12 @@ fn a_refused_object_passes_for_a_while_and_its_followers_at_once() {
     assert!(matches!(outcome(follower), Outcome::Pass(Reason::SetCookie)));
     assert_eq!(passes(&store, "/a", &[], at(29)), Reason::SetCookie);
     drop(lead(&store, "/a", &[], at(30)));
+}
+
+/// The answer to one who follows a fetch whose head is known.
+pub(super) fn streamed(store: &Store, path: &str, request: &HeaderMap) -> Response<Reader> {
+    match outcome(follow(store, path)) {
+        Outcome::Streaming(stream) => stream.answer(request, at(0)),
+        other => panic!("should stream, not {other:?}"),
+    }
 }

@@ -70,6 +70,7 @@ fn single_policies() {
         ("script-src https://site.example:*", "script plain · style plain"),
         ("script-src *.example", "script plain · style plain"),
         ("script-src *.site.example", "Script"),
+        ("script-src *ite.example", "Script"),
         ("script-src evilsite.example", "Script"),
         ("script-src https://site.example/js/", "Script"),
         (
@@ -107,6 +108,8 @@ fn single_policies() {
         ("connect-src site.example", "script plain · style plain"),
         ("connect-src https:", "Connect"),
         ("connect-src https: wss:", "script plain · style plain"),
+        ("connect-src https: ws:", "script plain · style plain"),
+        ("connect-src http://site.example ws://site.example", "script plain · style plain"),
         ("connect-src wss://site.example", "script plain · style plain"),
         ("connect-src https://api.example", "Connect"),
         ("style-src 'self'", "script plain · style forbidden"),

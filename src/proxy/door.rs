@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use axum::{body::Body, extract::ConnectInfo};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
-    header::{CONTENT_TYPE, HOST},
+    header::{CONNECTION, CONTENT_TYPE, HOST},
 };
 
 use super::{
@@ -72,7 +72,12 @@ impl Refused {
             Self::Host => (StatusCode::MISDIRECTED_REQUEST, "this host is not served here\n"),
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "this is no forward proxy\n"),
         };
-        plain(status, text)
+        let mut response = plain(status, text);
+        // Whoever sends what can be read in two ways is not read any further.
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+        response
     }
 }
 

@@ -13,7 +13,10 @@ use std::{
 
 use axum::body::Body;
 use http::{
-    HeaderValue, Request, Response, StatusCode, Uri, Version, header::HOST, request::Parts, uri::PathAndQuery,
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version,
+    header::{COOKIE, HOST},
+    request::Parts,
+    uri::PathAndQuery,
 };
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -119,6 +122,7 @@ impl Origin {
         // First what the visitor says of the connection goes, then ours comes: else `Connection: x-forwarded-for`
         // would have the visitor's address removed again.
         hop::strip_request(&mut parts.headers);
+        join_cookies(&mut parts.headers);
         let host = parts.headers.get(HOST).cloned();
         match parts.extensions.get::<Arrival>() {
             Some(arrival) => arrival.tell(&mut parts.headers, host.as_ref()),
@@ -170,6 +174,21 @@ impl Origin {
         };
         Reuse::answered(response.extensions());
         Ok(response)
+    }
+}
+
+/// HTTP/2 cuts cookies into several lines, of which many HTTP/1.1 servers read only one (RFC 9113 §8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<&[u8]> = headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if crumbs.len() < 2 {
+        return;
+    }
+    if let Ok(cookie) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        headers.insert(COOKIE, cookie);
     }
 }
 

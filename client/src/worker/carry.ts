@@ -3,6 +3,9 @@ import type { Carried } from "../port";
 import { rangeApplies, spanOf } from "./range";
 import { fromNetwork, fromPage, type Page, type Source } from "./source";
 
+/** Conditions and credentials that only the origin can judge. */
+const ODD = ["authorization", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"];
+
 /** Whether a request is one that bytes of the manifest can answer; anything odd is the network's. */
 export function carriable(request: Request): boolean {
   return (
@@ -82,6 +85,3 @@ function body(object: Carried, source: Source, first: Uint8Array<ArrayBuffer>, a
     { highWaterMark: 0 },
   );
 }
-
-/** Conditions and credentials that only the origin can judge. */
-const ODD = ["authorization", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"];

@@ -4,6 +4,11 @@
  */
 import { PREFIX, type Carried, type Pull, type Push, type ToPage } from "../port";
 
+/** Milliseconds between two looks whether the page is alive. */
+const WATCH = 100;
+/** Milliseconds after which a page that says nothing counts as stuck; it says "wait" twice a second. */
+const SILENCE = 2000;
+
 export interface Source {
   /** The next bytes; undefined when there will be none. */
   next(): Promise<Uint8Array<ArrayBuffer> | undefined>;
@@ -72,8 +77,3 @@ export async function fromNetwork(object: Carried, from: number, end: number): P
   }
   return undefined;
 }
-
-/** Milliseconds between two looks whether the page is alive. */
-const WATCH = 100;
-/** Milliseconds after which a page that says nothing counts as stuck; it says "wait" twice a second. */
-const SILENCE = 2000;

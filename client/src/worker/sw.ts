@@ -7,6 +7,9 @@ import { PREFIX, type Carried, type ToPage, type ToWorker } from "../port";
 import { carriable, carry } from "./carry";
 import type { Page } from "./source";
 
+/** Milliseconds that a page has to greet before the worker wonders whether anybody needs it. */
+const GREETING = 2000;
+
 declare const self: ServiceWorkerGlobalScope;
 
 /** A page that has greeted, and what may be asked of it, by path. */
@@ -60,7 +63,7 @@ self.addEventListener("fetch", (event) => {
 });
 
 /** Knows the page from now on, and says so: only then does the page let go of what it holds. */
-async function greet(client: string, port: MessagePort, objects: Carried[]): Promise<void> {
+async function greet(client: string, port: MessagePort, objects: readonly Carried[]): Promise<void> {
   calm = false;
   await forgetGone();
   visitors.set(client, {
@@ -101,6 +104,3 @@ async function leaveIfCalm(): Promise<void> {
   calm = true;
   await self.registration.unregister();
 }
-
-/** Milliseconds that a page has to greet before the worker wonders whether anybody needs it. */
-const GREETING = 2000;

@@ -115,7 +115,11 @@ impl Markup {
             }
             "meta" => self.heed_policy(element),
             "picture" => self.picture = false,
-            "source" => self.picture |= self.refer(element, &["src"]) | self.refer_set(element, "srcset"),
+            "source" => {
+                self.refer(element, &["src"]);
+                // In a picture only this attribute counts, and elsewhere it does not.
+                self.picture |= self.refer_set(element, "srcset");
+            }
             "img" => return self.image(element),
             "video" | "audio" => return self.player(element, &name),
             "link" => return self.link(element),

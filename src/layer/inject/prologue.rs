@@ -178,7 +178,7 @@ impl Comment {
     fn ends_with(&mut self, byte: u8) -> bool {
         let closing = self.dashes >= 2 || !self.begun;
         match byte {
-            b'>' if self.bang || closing => return true,
+            b'>' if closing => return true,
             b'-' if self.bang => {
                 *self = Self {
                     dashes: 1,

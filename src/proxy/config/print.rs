@@ -14,7 +14,10 @@ pub(super) fn section<T: Serialize + DocumentedFields>(
     // Settings are maps of plain values; what cannot be TOML would be a fault of ours, caught by the round trip.
     let values = toml::Table::try_from(section).map_err(|_| fmt::Error)?;
     write!(f, "\n[{name}]\n")?;
-    for (field, docs) in T::FIELD_NAMES.iter().zip(T::FIELD_DOCS) {
+    for (index, (field, docs)) in T::FIELD_NAMES.iter().zip(T::FIELD_DOCS).enumerate() {
+        if index > 0 {
+            writeln!(f)?;
+        }
         for line in docs.lines() {
             writeln!(f, "{}", format!("# {}", line.replace("\\\"", "\"")).trim_end())?;
         }
