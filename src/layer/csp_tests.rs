@@ -109,7 +109,10 @@ fn single_policies() {
         ("connect-src https:", "Connect"),
         ("connect-src https: wss:", "script plain · style plain"),
         ("connect-src https: ws:", "script plain · style plain"),
-        ("connect-src http://site.example ws://site.example", "script plain · style plain"),
+        (
+            "connect-src http://site.example ws://site.example",
+            "script plain · style plain",
+        ),
         ("connect-src wss://site.example", "script plain · style plain"),
         ("connect-src https://api.example", "Connect"),
         ("style-src 'self'", "script plain · style forbidden"),

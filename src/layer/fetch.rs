@@ -223,7 +223,7 @@ async fn run<S, B, RB>(
         Verdict::Fill(writer) => {
             // A visitor who has left is no reason to stop.
             let _ = tell.send(Ok(Led::Answer(writer.answer(&visitor, now).map(Body::new))));
-            if let Some(object) = fill(body, writer).await {
+            if let Some(object) = fill(body, *writer).await {
                 page.page().admit(&object);
             }
         }
