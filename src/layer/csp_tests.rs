@@ -206,3 +206,10 @@ fn a_port_in_the_page_is_part_of_it() {
         assert_eq!(judge_list(list, &page).is_ok(), fits, "{list}");
     }
 }
+
+#[test]
+fn our_paths_stand_under_the_reserved_prefix() {
+    for path in [CLIENT, WORKER, SIGNAL, OBJECT] {
+        assert!(path.starts_with(crate::layer::PREFIX), "{path}");
+    }
+}

@@ -1,11 +1,11 @@
 //! Finds where a page's head begins, byte by byte and without holding the page up: right after `<head …>`, else before the
-//! first thing that is neither white space, comment, doctype nor `<html …>`. At either place an HTML parser is about to be,
+//! first thing that is neither white space, comment, doctype, `<html …>` nor ignored. At either place an HTML parser is about to be,
 //! or puts itself, "in head", so what is written there becomes the first thing of the head.
 //!
 //! The states are those of the HTML tokenizer as far as the insertion modes "initial", "before html" and "before head" need
 //! them. `<head>` in a comment, in an attribute or in a script is no head here, because it is none in a browser.
 
-/// Where the scan stands. At most [`LONGEST_OPENING`] bytes are held back: those of a tag whose name is not known yet.
+/// Where the scan stands. A few bytes are held back: those of a tag whose name is not known yet.
 #[derive(Debug, Default)]
 pub(super) struct Prologue {
     state: State,
@@ -35,9 +35,10 @@ struct Comment {
     bang: bool,
 }
 
-/// Where in a tag, after its name. Quotes count only where a value begins.
+/// Where in a tag. Quotes count only where a value begins.
 #[derive(Clone, Copy, Debug)]
 enum TagPart {
+    TagName,
     BeforeName,
     Name,
     AfterName,
@@ -112,47 +113,32 @@ impl Prologue {
 
     /// Between `<` and the end of the name.
     fn open(&mut self, byte: u8) -> Step {
-        let held = self.opening.get(1..).unwrap_or_default();
-        match held {
-            b"" | b"!" | b"!-" if byte == b"!--"[held.len()] => {
-                if held.len() == 2 {
-                    self.state = State::Comment(Comment::default());
-                    return Step::Pass;
-                }
-                return Step::Keep;
-            }
-            b"" if byte == b'?' => return self.declare(byte),
-            [b'!', ..] => return self.declare(byte),
-            _ => {}
-        }
         let ends = is_space(byte) || byte == b'/' || byte == b'>';
-        if ends && (held.eq_ignore_ascii_case(b"html") || held.eq_ignore_ascii_case(b"head")) {
-            let head = held.eq_ignore_ascii_case(b"head");
-            self.state = State::Tag {
-                head,
-                at: TagPart::BeforeName,
-            };
-            return match (byte, head) {
-                (b'>', true) => Step::PlaceAfter,
-                (b'>', false) => {
-                    self.state = State::Between;
-                    Step::Pass
-                }
-                _ => Step::Pass,
-            };
+        match (self.opening.get(1..).unwrap_or_default(), byte) {
+            (b"", b'!' | b'/') | (b"!", b'-') => Step::Keep,
+            (b"!-", b'-') => {
+                self.state = State::Comment(Comment::default());
+                Step::Pass
+            }
+            (b"", b'?') | ([b'!', ..], _) => self.declare(byte),
+            ([b'/'], _) if !byte.is_ascii_alphabetic() => self.declare(byte),
+            ([b'/', name @ ..], _) if ends && is_any(name, &IMPLYING) => Step::PlaceBefore,
+            ([b'/', name @ ..], _) if !ends && name.len() < LONGEST_NAME => Step::Keep,
+            // Another end tag closes nothing here, and is ignored.
+            ([b'/', ..], _) => self.enter_tag(false, byte),
+            (name, _) if ends && is_any(name, &[b"html"]) => self.enter_tag(false, byte),
+            (name, _) if ends && is_any(name, &[b"head"]) => self.enter_tag(true, byte),
+            (name, _) if begins(b"html", name, byte) || begins(b"head", name, byte) => Step::Keep,
+            _ => Step::PlaceBefore,
         }
-        let begins = |name: &[u8]| {
-            name.get(..held.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(held))
-                && name
-                    .get(held.len())
-                    .is_some_and(|next| next.eq_ignore_ascii_case(&byte))
+    }
+
+    fn enter_tag(&mut self, head: bool, byte: u8) -> Step {
+        self.state = State::Tag {
+            head,
+            at: TagPart::TagName,
         };
-        if begins(b"html") || begins(b"head") {
-            Step::Keep
-        } else {
-            Step::PlaceBefore
-        }
+        self.step(byte)
     }
 
     fn declare(&mut self, byte: u8) -> Step {
@@ -215,6 +201,8 @@ impl TagPart {
             (Self::Unquoted, byte) if is_space(byte) => Self::BeforeName,
             (Self::BeforeValue | Self::Unquoted, _) => Self::Unquoted,
             (_, b'/') => Self::BeforeName,
+            (Self::TagName, byte) if is_space(byte) => Self::BeforeName,
+            (Self::TagName, _) => Self::TagName,
             (Self::Name | Self::AfterName, b'=') => Self::BeforeValue,
             (Self::Name | Self::AfterName, byte) if is_space(byte) => Self::AfterName,
             (Self::BeforeName, byte) if is_space(byte) => Self::BeforeName,
@@ -227,9 +215,23 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b'\t' | b'\n' | b'\x0c' | b'\r' | b' ')
 }
 
-/// `<html` or `<head`.
+fn is_any(name: &[u8], names: &[&[u8]]) -> bool {
+    names.iter().any(|any| any.eq_ignore_ascii_case(name))
+}
+
+/// Whether `wanted` begins with what is read of a name and this byte.
+fn begins(wanted: &[u8], read: &[u8], byte: u8) -> bool {
+    let (start, rest) = wanted.split_at(read.len().min(wanted.len()));
+    start.eq_ignore_ascii_case(read) && rest.first().is_some_and(|next| next.eq_ignore_ascii_case(&byte))
+}
+
+/// End tags that make a parser act as if the head had begun.
+const IMPLYING: [&[u8]; 4] = [b"head", b"body", b"html", b"br"];
+/// Letters of the longest of the names that matter.
+const LONGEST_NAME: usize = 4;
+/// Bytes that are held back at most: `</html`.
 #[cfg(test)]
-const LONGEST_OPENING: usize = 5;
+const LONGEST_OPENING: usize = 2 + LONGEST_NAME;
 
 #[cfg(test)]
 mod tests {
@@ -297,6 +299,12 @@ mod tests {
             "<html>|<body><head>",
             "<html>|</head><head>",
             "|</html><head>",
+            "|</BR\t><head>",
+            "</p><head>|",
+            "</heading x='>'><head>|",
+            "</p =\">|\"\"><head>",
+            "</><!doctype html></ <head></3><head>|",
+            "</hr/><html a>|</body>",
             "|<pre><head></pre>",
             "|<script>'<head>'</script>",
             "|\0<head>",

@@ -1,7 +1,7 @@
 //! The first word on every link, once, each way.
 
 use crate::{
-    broker::RoomId,
+    content::RoomId,
     swarm::{PeerFault, message::VERSION, wire::Reader},
 };
 
