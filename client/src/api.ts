@@ -39,7 +39,7 @@ export interface Control {
 
 export function control(off: () => void): Control {
   const api = Object.assign(new EventTarget(), {
-    state: "starting" as State,
+    state: "starting" satisfies State as State,
     reason: "",
     stats: () => stats(control.engine),
     off,
