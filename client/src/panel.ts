@@ -33,8 +33,8 @@ export function show({ api, engine }: Control): void {
     figures.replaceChildren(...describe(api.stats()));
     for (const [object, { bar, text }] of rows) {
       const { origin = 0, peer = 0 } = engine?.progress.get(object) ?? {};
-      bar.children[0]?.setAttribute("style", `width:${share(peer, object.length)}`);
-      bar.children[1]?.setAttribute("style", `width:${share(origin, object.length)}`);
+      bar[0].style.width = share(peer, object.length);
+      bar[1].style.width = share(origin, object.length);
       text.textContent = origin + peer > 0 ? `${size(origin + peer)} of ${size(object.length)}` : size(object.length);
     }
   };
@@ -46,15 +46,15 @@ export function show({ api, engine }: Control): void {
 
 interface Row {
   line: HTMLElement;
-  bar: HTMLElement;
+  bar: [peer: HTMLElement, origin: HTMLElement];
   text: HTMLElement;
 }
 
 function row(object: PageObject): Row {
-  const bar = element("span", "bar", element("i", "peer"), element("i", "origin"));
+  const bar: Row["bar"] = [element("i", "peer"), element("i", "origin")];
   const text = element("span", "text");
   const name = element("span", "name", decodeURI(new URL(object.url).pathname));
-  return { line: element("li", "", name, text, bar), bar, text };
+  return { line: element("li", "", name, text, element("span", "bar", ...bar)), bar, text };
 }
 
 function describe({ origin, peer, given, links }: Stats): HTMLElement[] {
@@ -91,25 +91,27 @@ function size(bytes: number): string {
 const REDRAW = 250;
 
 const STYLE = `
-:host { all: initial; color-scheme: light dark; --peer: #2a9d6f; --origin: #c98a1b; }
-:host { position: fixed; z-index: 2147483647; right: 12px; bottom: 12px; width: min(340px, calc(100vw - 24px)); max-height: 60vh;
-  overflow: auto; box-sizing: border-box; padding: 12px 14px; border-radius: 10px; font: 12px/1.45 system-ui, sans-serif;
-  background: light-dark(#fffffff2, #16181df2); color: light-dark(#1b1d22, #e7e9ee); border: 1px solid light-dark(#d8dbe2, #343842);
-  box-shadow: 0 6px 24px #0003; font-variant-numeric: tabular-nums; }
+:host { all: initial; position: fixed; z-index: 2147483647; right: 12px; bottom: 12px; width: min(340px, calc(100vw - 24px));
+  max-height: 60vh; overflow: auto; box-sizing: border-box; padding: 12px 14px; border: 1px solid var(--line); border-radius: 10px;
+  font: 12px/1.45 system-ui, sans-serif; font-variant-numeric: tabular-nums; color: var(--ink); background: var(--paper);
+  box-shadow: 0 6px 24px #0003; --ink: #1b1d22; --paper: #fffffff2; --line: #d8dbe2; --faint: #e6e9ee; --peer: #2a9d6f;
+  --origin: #c98a1b; }
+@media (prefers-color-scheme: dark) { :host { --ink: #e7e9ee; --paper: #16181df2; --line: #343842; --faint: #2a2e37; } }
 header { display: flex; align-items: center; gap: 8px; font-size: 13px; }
-.state { padding: 0 8px; border-radius: 9px; background: light-dark(#e9ebf0, #2a2e37); }
+.state { padding: 0 8px; border-radius: 9px; background: var(--faint); }
 .state.carrying { background: var(--peer); color: #fff; }
-.off { margin-left: auto; font: inherit; color: inherit; background: none; border: 1px solid currentColor; border-radius: 6px;
-  padding: 1px 8px; cursor: pointer; }
+.off { margin-left: auto; padding: 1px 8px; font: inherit; color: inherit; background: none; border: 1px solid currentColor;
+  border-radius: 6px; cursor: pointer; }
 .off[hidden] { display: none; }
 dl { display: grid; grid-template-columns: auto 1fr; gap: 2px 12px; margin: 10px 0; }
 dt { opacity: .7; } dd { margin: 0; text-align: right; }
 ol { list-style: none; margin: 0; padding: 0; }
 li { display: grid; grid-template-columns: 1fr auto; gap: 0 8px; margin: 5px 0; }
 .name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; } .text { opacity: .7; }
-.bar { grid-column: 1 / -1; display: flex; height: 5px; border-radius: 3px; overflow: hidden; background: light-dark(#e3e6ec, #2a2e37); }
-.bar i { display: block; height: 100%; transition: width .2s; }
+.bar { grid-column: 1 / -1; display: flex; height: 5px; border-radius: 3px; overflow: hidden; background: var(--faint); }
+.bar i { width: 0; transition: width .2s; }
 i.peer { background: var(--peer); } i.origin { background: var(--origin); }
-footer { margin-top: 8px; opacity: .8; } footer i { display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin: 0 4px 0 0; }
+footer { margin-top: 8px; opacity: .8; }
+footer i { display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin: 0 4px 0 0; }
 footer i.origin { margin-left: 8px; }
 `;

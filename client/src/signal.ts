@@ -16,7 +16,7 @@ export type FromVisitor =
   | { kind: "join"; token: Uint8Array }
   | { kind: "signal"; to: number; body: Body }
   | { kind: "need"; count: number }
-  | { kind: "accuse"; visitor: number; fault: Fault }
+  | { kind: "accuse"; visitor: number; fault: number }
   | ({ kind: "report"; links: number } & Ledger)
   /** `outcome` is 0 for open, 1 for failed. */
   | { kind: "linked"; visitor: number; outcome: number; milliseconds: number };
@@ -86,7 +86,7 @@ const fromVisitor = oneOf<FromVisitor>(
     join: [0x40, { token: versioned(bytes(29)) }],
     signal: [0x41, { to: visitor, body }],
     need: [0x42, { count: integer(1) }],
-    accuse: [0x43, { visitor, fault: integer(1) as Field<Fault> }],
+    accuse: [0x43, { visitor, fault: integer(1) }],
     report: [0x44, { origin: sum, peer: sum, given: sum, links: integer(1) }],
     linked: [0x45, { visitor, outcome: integer(1), milliseconds: integer(2) }],
   },

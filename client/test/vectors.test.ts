@@ -21,16 +21,19 @@ interface Vector {
 }
 
 /** The contract with the Rust side: never edited here. */
-function vectors<T = Vector[]>(name: string): T {
-  return JSON.parse(readFileSync(new URL(`../../tests/vectors/${name}.json`, import.meta.url), "utf8")) as T;
+function vectors(name: string): unknown {
+  return JSON.parse(readFileSync(new URL(`../../tests/vectors/${name}.json`, import.meta.url), "utf8"));
 }
+
+const messages = vectors("messages") as Vector[];
+const signals = vectors("signal") as Vector[];
 
 function bytesOf({ hex, repeat }: Vector): Uint8Array {
   return Buffer.from(hex + (repeat ? repeat[0].repeat(repeat[1]) : ""), "hex");
 }
 
 function name(fault: Fault): string {
-  return (Fault[fault] ?? "unknown").toLowerCase();
+  return Fault[fault].toLowerCase();
 }
 
 /** A message as the vectors write it: bytes in hexadecimal, ranges in pairs, digests in a list. */
@@ -114,7 +117,7 @@ test("ranges are those of the vectors", () => {
     count: number;
     hex: string;
   }
-  for (const { name, steps, runs, count: sum, hex } of vectors<Steps[]>("ranges")) {
+  for (const { name, steps, runs, count: sum, hex } of vectors("ranges") as Steps[]) {
     if (!steps) continue;
     const ranges: Ranges = [];
     for (const [what, from, to] of steps) (what === "insert" ? insert : remove)(ranges, from, to);
@@ -129,7 +132,7 @@ test("ranges are those of the vectors", () => {
 });
 
 test("messages between visitors are those of the vectors", () => {
-  for (const vector of vectors("messages")) {
+  for (const vector of messages) {
     const bytes = bytesOf(vector);
     const decoded = decode(bytes);
     if (decoded.kind === "refused") {
@@ -143,7 +146,7 @@ test("messages between visitors are those of the vectors", () => {
 });
 
 test("messages from the broker are those of the vectors", () => {
-  for (const vector of vectors("signal").filter(({ from }) => from === "broker")) {
+  for (const vector of signals.filter(({ from }) => from === "broker")) {
     const decoded = decodeSignal(bytesOf(vector));
     if (decoded.kind === "refused") assert.equal(name(decoded.fault), vector.fault, vector.name);
     else assert.deepEqual(written(decoded), vector.message, vector.name);
@@ -151,8 +154,8 @@ test("messages from the broker are those of the vectors", () => {
 });
 
 test("signals of a visitor are read by the broker's rules too", () => {
-  const signals = vectors("signal").filter(({ from, hex }) => from === "visitor" && hex.startsWith("41"));
-  for (const vector of signals) {
+  const handed = signals.filter(({ from, hex }) => from === "visitor" && hex.startsWith("41"));
+  for (const vector of handed) {
     const bytes = bytesOf(vector);
     bytes[0] = 0x62;
     const decoded = decodeSignal(bytes);
@@ -162,7 +165,7 @@ test("signals of a visitor are read by the broker's rules too", () => {
 });
 
 test("messages to the broker are those of the vectors", () => {
-  for (const vector of vectors("signal")) {
+  for (const vector of signals) {
     if (vector.from !== "visitor" || !vector.message) continue;
     assert.equal(toHex(encodeSignal(read(vector.message) as FromVisitor)), vector.hex, vector.name);
   }
@@ -172,7 +175,7 @@ test("digests are those of the vectors", () => {
   interface Digests {
     vectors: { length: number; object: string; chunks: string[]; blocks: string[] }[];
   }
-  for (const { length, object, chunks, blocks } of vectors<Digests>("digests").vectors) {
+  for (const { length, object, chunks, blocks } of (vectors("digests") as Digests).vectors) {
     const bytes = Uint8Array.from({ length }, (_, at) => (at * 7 + 3) % 251);
     const list = fromHex(chunks.join(""));
     assert.equal(toHex(digest(list)), object, `object of ${length}`);
