@@ -234,6 +234,15 @@ async fn two_visitors_are_introduced_and_speak_through_the_broker() {
 }
 
 #[tokio::test]
+async fn a_goodbye_is_answered() {
+    let site = Site::open(|_| {}).await;
+    let (mut visitor, _) = site.join(ROOM).await;
+    visitor.socket.close(None).await.unwrap();
+    assert!(matches!(visitor.socket.next().await, Some(Ok(Message::Close(_)))));
+    assert!(visitor.socket.next().await.is_none());
+}
+
+#[tokio::test]
 async fn rooms_are_isolated() {
     let site = Site::open(|_| {}).await;
     assert!(site.broker.open(OTHER));
@@ -390,15 +399,32 @@ async fn a_flood_is_stopped() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_is_let_go_and_delays_nobody() {
+async fn whose_queue_overflows_is_let_go() {
+    // More than one visitor says in one turn, so that only who does not read overflows it.
+    stall(|settings| {
+        settings.queue = 64;
+        settings.send_within = Duration::from_secs(3_600);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_reads_too_slowly_is_let_go() {
+    stall(|settings| {
+        settings.queue = 1_000_000;
+        settings.send_within = Duration::from_millis(100);
+    })
+    .await;
+}
+
+/// A visitor stops reading while others come, speak to it and go; returns when the broker has let it go, and nobody else
+/// has waited for it.
+async fn stall(change: impl FnOnce(&mut Settings)) {
     // Small buffers in the system, so that a reader that stalls shows after some messages and not after megabytes.
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_send_buffer_size(4_096).unwrap();
     socket.bind((CLIENT, 0).into()).unwrap();
-    let site = Site::open_on(socket.listen(64).unwrap(), |settings| {
-        settings.queue = 8;
-        settings.send_within = Duration::from_millis(100);
-    });
+    let site = Site::open_on(socket.listen(64).unwrap(), change);
     let reader = TcpSocket::new_v4().unwrap();
     reader.set_recv_buffer_size(1_024).unwrap();
     let stream = reader.connect(site.address).await.unwrap();
@@ -410,13 +436,16 @@ async fn who_does_not_read_is_let_go_and_delays_nobody() {
     let Some(FromBroker::Welcome { id, .. }) = slow.hear().await else {
         panic!("not welcomed");
     };
-    // From here on it reads nothing. Each who comes and goes is announced to it, until it is there no more.
-    for _ in 0..20_000 {
+    // From here on it reads nothing. Each who comes says what it may say, and goes, until the slow one is there no more.
+    for _ in 0..2_000 {
         let (mut other, others) = site.join(ROOM).await;
         if others == 0 {
             return;
         }
         assert_eq!(other.hear().await, Some(FromBroker::Meet { visitor: id }));
+        for body in std::iter::repeat_n(candidate("2606:4700::1111"), 8).chain([identity()]) {
+            other.say(&FromVisitor::Signal { to: id, body }).await;
+        }
         other.socket.close(None).await.unwrap();
         while other.socket.next().await.is_some() {}
     }

@@ -193,7 +193,7 @@ fn the_printed_config_is_a_config() {
     let file = File::with("printed.toml", &printed);
     assert_eq!(
         ended(&["proxy", "--print-config", "--config", file.path()]),
-        (0, printed.clone(), String::new())
+        (0, printed, String::new())
     );
 }
 

@@ -80,7 +80,8 @@ export function isPrivate({ family, host }: Candidate): boolean {
   );
 }
 
-function hostOf(address: string): Pick<Candidate, "family" | "host"> | undefined {
+/** The bytes of an address as browsers write them. */
+export function hostOf(address: string): Pick<Candidate, "family" | "host"> | undefined {
   const name = /^([\da-f-]{36})\.local$/i.exec(address);
   if (name) return sized(0, fromHex((name[1] ?? "").replaceAll("-", "").toLowerCase()), 16);
   if (!address.includes(":")) return sized(4, Uint8Array.from(address.split("."), Number), 4);

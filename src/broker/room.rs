@@ -191,7 +191,7 @@ impl Room {
         self.reported
     }
 
-    /// Random partners: by simulation no cleverer choice is better (`roulette.md` §3.2), and none is harder to steer.
+    /// Random partners: in simulation by age, by recency or by fewest links was no better, and chance is hardest to steer.
     fn introduce(&mut self, id: u32, count: usize, rng: &mut impl Rng, mail: &mut Vec<Envelope>) -> usize {
         let Some(visitor) = self
             .visitors

@@ -51,6 +51,8 @@ pub(super) struct Session {
 enum End {
     /// The socket ended, or does not read.
     Gone,
+    /// It said goodbye.
+    Left,
     /// It is told to close with this code.
     Close(u16),
     /// It sent a frame that is too long, or none at all.
@@ -78,6 +80,7 @@ impl Session {
         };
         match end {
             End::Gone => {}
+            End::Left => self.linger().await,
             End::Close(code) => drop(self.close(code).await),
             End::Frame => {
                 // A socket that was merely lost gives an error too, but then it cannot be told, and is not counted.
@@ -175,7 +178,7 @@ impl Session {
             Message::Binary(bytes) => Ok(Some(bytes)),
             Message::Ping(_) | Message::Pong(_) => Ok(None),
             Message::Text(_) => Err(fault(PeerFault::Type)),
-            Message::Close(_) => Err(End::Gone),
+            Message::Close(_) => Err(End::Left),
         }
     }
 
@@ -191,17 +194,21 @@ impl Session {
         }
     }
 
-    /// Says why, and waits a moment for the answer: a socket that is dropped with bytes unread resets the connection,
-    /// and the code with it.
     async fn close(&mut self, code: u16) -> Result<(), End> {
         let frame = CloseFrame {
             code,
             reason: "".into(),
         };
         self.send(Message::Close(Some(frame))).await?;
-        let answered = async { while let Some(Ok(_)) = self.socket.recv().await {} };
-        let _ = timeout(LINGER, answered).await;
+        self.linger().await;
         Ok(())
+    }
+
+    /// Ends the closing handshake. A socket that is dropped with bytes unread resets the connection, and what it said
+    /// last may be lost with it.
+    async fn linger(&mut self) {
+        let rest = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+        let _ = timeout(LINGER, rest).await;
     }
 
     fn settings(&self) -> &Settings {

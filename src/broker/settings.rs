@@ -58,7 +58,8 @@ pub struct Settings {
     pub queue: usize,
     /// Bytes that one visit may report before its figures are not believed. Far above any page.
     pub report_max: ByteSize,
-    /// STUN requests per second that one IPv4 address or one IPv6 /64 gets answered. A page sends a handful in all.
+    /// STUN requests per second that one IPv4 address or one IPv6 /64 gets answered. A visitor sends one for each link,
+    /// and a gateway has many visitors; a victim in whose name requests are forged gets 5 KiB/s of answers at most.
     pub stun_per_second: u32,
 }
 
@@ -166,7 +167,7 @@ impl Default for Settings {
             messages_per_second: 16,
             queue: 128,
             report_max: ByteSize::gib(16),
-            stun_per_second: 20,
+            stun_per_second: 100,
         }
     }
 }

@@ -10,7 +10,7 @@ use tower::ServiceExt;
 use tower_flashback::{
     Flashback,
     proxy::{Config, config::Endpoint},
-    telemetry::Status,
+    telemetry::{Status, status::CrowdState},
 };
 
 use super::serve::Site;
@@ -80,10 +80,9 @@ impl fmt::Display for Hints {
             "Make it hot:   reload it six times within two seconds, or use as many tabs"
         )?;
         if let Some(admin) = self.admin {
-            writeln!(f, "By hand:       curl -H 'content-type: application/json' \\")?;
             writeln!(
                 f,
-                "                 -d '{{\"url\":\"http://{site}/\",\"mode\":\"hot\"}}' http://{admin}/crowd"
+                "By hand:       curl -d '{{\"url\":\"http://{site}/\",\"mode\":\"hot\"}}' http://{admin}/crowd"
             )?;
             writeln!(
                 f,
@@ -98,7 +97,7 @@ impl fmt::Display for Hints {
             f,
             "Be the crowd:  once it is hot, open it in several windows: they carry it to each other"
         )?;
-        write!(f, "Ctrl-C ends it. What changes is told below.\n")
+        writeln!(f, "Ctrl-C ends it. What changes is told below.")
     }
 }
 
@@ -126,31 +125,32 @@ async fn status(operators: &Router) -> Option<Status> {
     serde_json::from_slice(&body).ok()
 }
 
+/// The busiest page, and how many more there are. The site as a whole is a key, too, but no page.
 fn line(status: &Status) -> String {
-    let Some(crowd) = status.crowds.first() else {
+    let mut pages = status.crowds.iter().filter(|crowd| crowd.key != SITE);
+    let Some(crowd) = pages.next() else {
         return "all calm: the site is untouched".to_owned();
     };
-    let bytes = crowd.bytes;
-    let carried = bytes.peer as f64 / (bytes.peer + bytes.origin + bytes.store).max(1) as f64;
-    let state = serde_json::to_value(crowd.state).ok();
+    let state = match crowd.state {
+        CrowdState::Hot => "hot",
+        CrowdState::Cooling => "cooling",
+    };
+    let (key, rule, visitors, more) = (&crowd.key, &crowd.rule, crowd.visitors, pages.count());
+    let all = crowd.bytes.origin + crowd.bytes.store + crowd.bytes.peer;
+    let carried = 100.0 * crowd.bytes.peer as f64 / all.max(1) as f64;
+    let more = if more == 0 {
+        String::new()
+    } else {
+        format!("; {more} more")
+    };
     format!(
-        "{} {} ({}): {} visitors, {:.0} % of {} KiB from each other{}",
-        crowd.key,
-        state
-            .as_ref()
-            .and_then(|state| state.as_str())
-            .unwrap_or_default(),
-        crowd.rule,
-        crowd.visitors,
-        carried * 100.0,
-        (bytes.peer + bytes.origin + bytes.store) / 1024,
-        if status.crowds.len() > 1 {
-            format!(", and {} more pages", status.crowds.len() - 1)
-        } else {
-            String::new()
-        },
+        "{state} ({rule}): {key}, {visitors} visitors, {carried:.0} % of {} KiB from each other{more}",
+        all / 1024
     )
 }
+
+/// The key of the site as a whole.
+const SITE: &str = "*";
 
 /// Often enough to be live, seldom enough to be read.
 const LOOK: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
 //! What `proxy` and `demo` share: the three sockets, the lines that name them, and the way to the end.
 
-use std::{future::Future, io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use anyhow::Context;
 use axum::{BoxError, body::Body};
@@ -23,6 +23,7 @@ pub(super) struct Site {
     server: Server,
     admin: Option<TcpListener>,
     drain: Duration,
+    signals: Signals,
     pub(super) flashback: Flashback,
 }
 
@@ -30,6 +31,9 @@ impl Site {
     /// Opens everything that the config names. What cannot be opened is named with its flag.
     pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
         let settings: &ServerSettings = &config.server;
+        raise_open_files();
+        // Before anything is announced: whoever reads the lines may send a signal at once.
+        let signals = Signals::listen().context("cannot listen for signals")?;
         let server = Server::bind(settings)
             .await
             .with_context(|| taken(settings.listen, "listen"))?;
@@ -56,6 +60,7 @@ impl Site {
             server,
             admin,
             drain: settings.drain,
+            signals,
             flashback,
         })
     }
@@ -88,7 +93,7 @@ impl Site {
     }
 
     /// Serves `inner` behind the layer until a signal comes, then lets the open requests end.
-    pub(super) async fn serve<S, B>(self, inner: S) -> anyhow::Result<()>
+    pub(super) async fn serve<S, B>(mut self, inner: S) -> anyhow::Result<()>
     where
         S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
@@ -96,7 +101,6 @@ impl Site {
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let mut signals = Signals::listen().context("cannot listen for signals")?;
         let service = self.flashback.layer().layer(inner);
         let operators = self.admin.map(|listener| operators(listener, &self.flashback));
         let (stop, stopped) = watch::channel(false);
@@ -106,13 +110,13 @@ impl Site {
             timeout(deadline, flashback.drain()).await
         };
         let signalled = async {
-            let signal = signals.next().await;
+            let signal = self.signals.next().await;
             tracing::info!(
                 signal,
                 "ending: open requests are answered; a second signal ends at once"
             );
             stop.send_replace(true);
-            signals.next().await
+            self.signals.next().await
         };
         let end = tokio::select! {
             (drained, told) = async { tokio::join!(self.server.serve(service, on(stopped.clone())), farewell) } => {
@@ -138,10 +142,16 @@ fn operators(listener: TcpListener, flashback: &Flashback) -> JoinHandle<()> {
     })
 }
 
-fn on(mut stopped: watch::Receiver<bool>) -> impl Future<Output = ()> {
-    async move {
-        // An error means that whoever could say stop is gone: then it is time, too.
-        let _ = stopped.wait_for(|stopped| *stopped).await;
+async fn on(mut stopped: watch::Receiver<bool>) {
+    // An error means that whoever could say stop is gone: then it is time, too.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// The soft limit is what old programs with `select` can bear; the hard one is what the administrator allows.
+fn raise_open_files() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) => tracing::debug!(limit, "open files"),
+        Err(error) => tracing::warn!(%error, "the limit of open files stays as it is"),
     }
 }
 

@@ -173,7 +173,9 @@ mod tests {
     const FRESH: (&str, &str) = ("cache-control", "max-age=60");
     const DATE: &str = "Fri, 15 Jan 2010 08:00:00 GMT";
 
-    /// Status, length, range and body of an answer from an object of ten bytes.
+    /// A request; the answer's status, length, range and body.
+    type Case<'a> = (Fields<'a>, u16, Option<&'a str>, Option<&'a str>, &'a [u8]);
+
     #[test]
     fn answers_by_the_book() {
         let store = store();
@@ -185,7 +187,7 @@ mod tests {
             ("content-language", "en"),
         ];
         let object = put(&store, "/a", &fields, b"0123456789", at(0)).expect("is stored");
-        let table: &[(Fields<'_>, u16, Option<&str>, Option<&str>, &[u8])] = &[
+        let table: &[Case<'_>] = &[
             (&[], 200, Some("10"), None, b"0123456789"),
             (
                 &[("range", "bytes=2-4")],

@@ -41,13 +41,14 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
+        // First the word, then the break: who has read nothing yet shall try again and not inherit a broken body.
+        if !self.settled {
+            self.settle(Ended::Again);
+        }
         self.filling.change(|state| {
             if matches!(state.end, End::Open) {
                 state.end = End::Broken;
             }
         });
-        if !self.settled {
-            self.settle(Ended::Again);
-        }
     }
 }

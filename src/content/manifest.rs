@@ -339,6 +339,19 @@ mod tests {
     }
 
     #[test]
+    fn media_that_may_differ_by_cookie_is_not_listed() {
+        for (field, admission) in [
+            (("etag", "\"x\""), Admission::Listed),
+            (("server", "s"), Admission::NotCarried),
+        ] {
+            let (store, fields) = (store(), [("content-type", "image/png"), field]);
+            assert!(put(&store, "/a", &fields, &bytes(9000), at(0)).is_none());
+            let object = put(&store, "/a", &fields, &bytes(9000), at(1)).expect("two agree");
+            assert_eq!(Manifest::default().admit(&object, 9), admission, "{field:?}");
+        }
+    }
+
+    #[test]
     fn what_is_small_or_text_is_not_listed() {
         let mut manifest = Manifest::default();
         assert_eq!(

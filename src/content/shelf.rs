@@ -102,9 +102,7 @@ impl Shelf {
         object: &Arc<Object>,
         now: SystemTime,
     ) -> Option<Leader> {
-        if self.marks.passes(key, asker.cookie, now).is_some()
-            || (asker.cookie && !object.freshness().explicit())
-        {
+        if self.marks.passes(key, asker.cookie, now).is_some() {
             return None;
         }
         let mut fills = self.fills();
@@ -149,13 +147,6 @@ impl Shelf {
         }
         if asker.out_of_range {
             return Lookup::Pass(Reason::Range);
-        }
-        if asker.cookie
-            && stored
-                .as_ref()
-                .is_some_and(|object| !object.freshness().explicit())
-        {
-            return Lookup::Pass(Reason::Cookie);
         }
         if fills.len() >= self.settings.max_fills {
             return Lookup::Pass(Reason::Busy);

@@ -194,6 +194,28 @@ fn of_a_thousand_lookups_one_leads_and_all_get_the_bytes() {
     assert_eq!((store.fills(), store.filling()), (0, 0));
 }
 
+/// One who finds nothing stored while the fetch is just ending must not start a second one.
+#[test]
+fn a_fetch_that_ends_between_two_looks_is_not_repeated() {
+    let store = store();
+    for round in 0..2000 {
+        let (path, leaders) = (format!("/{round}"), AtomicUsize::new(0));
+        let barrier = std::sync::Barrier::new(3);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    barrier.wait();
+                    if let Lookup::Lead(leader) = store.lookup(&key(&path), &HeaderMap::new(), at(0)) {
+                        leaders.fetch_add(1, Ordering::SeqCst);
+                        fill(leader, &[FRESH], at(0)).finish(at(0)).expect("is stored");
+                    }
+                });
+            }
+        });
+        assert_eq!(leaders.load(Ordering::SeqCst), 1, "in round {round}");
+    }
+}
+
 /// Parks the thread until it is woken: a missed wake would hang, and the test with it.
 struct Unpark(std::thread::Thread);
 
@@ -478,6 +500,26 @@ fn without_explicit_freshness_two_fetches_without_cookies_must_agree() {
 }
 
 #[test]
+fn a_cookie_may_confirm_what_was_fetched_without() {
+    let store = store();
+    let silent = [("content-type", "image/png"), ("etag", "\"x\"")];
+    for now in [0, 1] {
+        put(&store, "/a", &silent, b"one", at(now));
+    }
+    let cookie = [("cookie", "a=b")];
+    let leader = lead(&store, "/a", &cookie, at(9));
+    let Verdict::Stored(object) = leader.head(&parts(304, &[]), None, at(9)) else {
+        panic!("should be confirmed")
+    };
+    assert_eq!(object.body(), "one");
+    let other = lead(&store, "/a", &cookie, at(19)).head(&parts(200, &silent), None, at(19));
+    assert!(
+        matches!(other, Verdict::Pass(Reason::Cookie)),
+        "but not replace it"
+    );
+}
+
+#[test]
 fn two_fetches_that_differ_close_the_object() {
     let store = store();
     assert!(put(&store, "/a", &[], b"one", at(0)).is_none());
@@ -714,10 +756,21 @@ fn the_store_keeps_its_bound_and_forgets_the_names_of_what_it_lost() {
     let largest = bytes(512 * KIB);
     put(&store, "/largest", &[FRESH], &largest, at(0)).expect("is stored");
     assert_eq!(fresh(&store, "/largest", at(1)).body(), &largest);
-    for number in 0..1000 {
-        put(&store, &format!("/empty/{number}"), &[FRESH], b"", at(0));
+    let empty: Vec<_> = (0..3000).map(|number| format!("/empty/{number}")).collect();
+    for path in &empty {
+        put(&store, path, &[FRESH], b"", at(0));
     }
     assert!(store.weight() <= bound);
+    let kept = empty
+        .iter()
+        .filter(|path| {
+            matches!(
+                store.lookup(&key(path), &HeaderMap::new(), at(0)),
+                Lookup::Fresh(_)
+            )
+        })
+        .count();
+    assert!(kept <= 1024, "{kept} empty objects in 1 MiB: nothing is free");
 }
 
 #[test]

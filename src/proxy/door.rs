@@ -128,12 +128,14 @@ mod tests {
     use crate::proxy::forwarded::Arrival;
 
     fn admit(hosts: &[&str], request: http::request::Builder) -> Result<Request<()>, Refused> {
-        let mut settings = ServerSettings::default();
-        settings.hosts = hosts
-            .iter()
-            .map(|host| host.parse().expect("a pattern"))
-            .collect();
-        settings.trusted_proxies = vec!["10.0.0.0/8".parse().expect("a network")];
+        let settings = ServerSettings {
+            hosts: hosts
+                .iter()
+                .map(|host| host.parse().expect("a pattern"))
+                .collect(),
+            trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
+            ..ServerSettings::default()
+        };
         let peer = "10.0.0.1:5".parse().expect("an address");
         Door::new(&settings).admit(request.body(()).expect("a request"), peer)
     }

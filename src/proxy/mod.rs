@@ -9,11 +9,12 @@
 //! | file | what |
 //! |---|---|
 //! | [`config`] | the TOML of the binary, its defaults and their reasons |
-//! | [`server`] | listener, HTTP/1.1 and h2c, deadlines and bounds, drain |
+//! | [`server`], `slots` | listener, HTTP/1.1 and h2c, deadlines and bounds, drain |
 //! | `door` | what must hold before a request goes further |
 //! | [`forwarded`] | who the visitor is when other proxies stand in front, and what the origin is told |
-//! | `hop` | headers that end at a proxy |
-//! | [`upstream`] | the origin as a service: streaming, deadlines, one retry, tunnels |
+//! | [`upstream`], `client` | the origin as a service: streaming, deadlines, one retry |
+//! | `hop`, `tunnel` | what ends at a proxy, and the one thing that passes it: WebSockets |
+//! | `failure`, `connection`, `progress` | what the visitor is told, which failure may be repeated, and what is a hang |
 //! | [`shutdown`] | the signals that end the process |
 //!
 //! It does no TLS towards the visitor, no load balancing and no caching of what is calm.
@@ -29,10 +30,13 @@ pub mod server;
 pub mod shutdown;
 pub mod upstream;
 
+mod client;
 mod connection;
 mod door;
+mod failure;
 mod hop;
 mod progress;
+mod slots;
 mod tunnel;
 
 pub use config::{Config, ConfigError};

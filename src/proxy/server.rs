@@ -25,7 +25,6 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 use tower::ServiceExt;
@@ -33,7 +32,9 @@ use tower::ServiceExt;
 use super::{
     config::ServerSettings,
     door::{Door, Refused},
+    slots::{Slot, Slots},
 };
+use crate::telemetry::metric;
 
 /// A bound listener that serves nobody yet.
 #[derive(Debug)]
@@ -51,10 +52,6 @@ pub enum Drained {
     /// The deadline passed; this many connections were open when the drain began.
     Cut(usize),
 }
-
-/// One of the connections that may be open at once; whoever holds a clone keeps it taken.
-#[derive(Clone, Debug)]
-pub(super) struct Slot(#[allow(dead_code, reason = "held for its drop")] Arc<OwnedSemaphorePermit>);
 
 /// A connection that was taken.
 struct Visit {
@@ -87,9 +84,7 @@ impl Server {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
-        let slots = Arc::new(Semaphore::new(
-            self.settings.connections.min(Semaphore::MAX_PERMITS),
-        ));
+        let slots = Slots::new(&self.settings);
         let graceful = GracefulShutdown::new();
         let house = Arc::new(House::new(&self.settings));
         let mut stop = pin!(stop);
@@ -114,22 +109,16 @@ async fn drain(graceful: GracefulShutdown, deadline: Duration) -> Drained {
     }
 }
 
-/// A free slot first, then a connection: what cannot be served yet waits in the system's queue.
-async fn next(listener: &TcpListener, slots: &Arc<Semaphore>) -> Visit {
-    let slot = slots
-        .clone()
-        .acquire_owned()
-        .await
-        .expect("the semaphore is never closed");
+/// A free place first, then a connection: what cannot be served yet waits in the system's queue.
+async fn next(listener: &TcpListener, slots: &Slots) -> Visit {
     loop {
+        let place = slots.free().await;
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                return Visit {
-                    stream,
-                    peer,
-                    slot: Slot(Arc::new(slot)),
-                };
-            }
+            Ok((stream, peer)) => match slots.take(place, peer.ip()) {
+                Some(slot) => return Visit { stream, peer, slot },
+                // Closed without a word: an answer would cost what the bound saves.
+                None => metrics::counter!(metric::SHED, "reason" => "address").increment(1),
+            },
             // The visitor left before its turn.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {

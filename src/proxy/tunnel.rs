@@ -10,7 +10,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional;
 
-use super::{hop, server::Slot};
+use super::{hop, slots::Slot};
 
 /// A visitor's half, until the origin has agreed.
 pub(super) struct Tunnel {

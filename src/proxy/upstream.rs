@@ -3,7 +3,6 @@
 
 use std::{
     convert::Infallible,
-    fmt,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -20,27 +19,17 @@ use http::{
 };
 use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, Error, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
-use tower::{ServiceExt, util::MapResponse};
 
 use super::{
+    client::{OriginClient, client},
     config::{ConfigError, HostPolicy, OriginSettings, UpstreamUrl},
-    connection::{Marked, Reuse},
-    door::plain,
+    connection::Reuse,
+    failure::Failure,
     forwarded::{self, Arrival},
     hop,
     progress::Progress,
     tunnel::{self, Tunnel},
 };
-use crate::telemetry::metric;
 
 /// The origin. See the [module docs](self).
 #[derive(Clone, Debug)]
@@ -50,23 +39,16 @@ pub struct Upstream {
 
 #[derive(Debug)]
 struct Origin {
-    client: Client<Connector, Body>,
+    client: OriginClient,
     url: UpstreamUrl,
     host: HostPolicy,
     head_timeout: Duration,
 }
 
-type Connector = MapResponse<HttpsConnector<HttpConnector>, fn(Stream) -> Marked<Stream>>;
-type Stream = hyper_rustls::MaybeHttpsStream<hyper_util::rt::TokioIo<tokio::net::TcpStream>>;
-
 impl Upstream {
     /// An origin at this URL. Connects when the first request comes.
     pub fn new(url: UpstreamUrl, settings: &OriginSettings) -> Result<Self, ConfigError> {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(settings.idle_timeout)
-            .pool_max_idle_per_host(settings.idle_connections)
-            .build(connector(settings)?);
+        let client = client(settings)?;
         let origin = Origin {
             client,
             url,
@@ -204,119 +186,3 @@ fn spare(request: &Request<Body>) -> Option<Parts> {
     parts.headers = request.headers().clone();
     Some(parts)
 }
-
-/// Only HTTP/1.1 is spoken to the origin: there the host that the visitor named is one header, while HTTP/2 would need
-/// one pool of connections for each name that a stranger invents.
-fn connector(settings: &OriginSettings) -> Result<Connector, ConfigError> {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(settings.connect_timeout));
-    // A tunnel may be silent for hours; an origin that vanished is noticed all the same.
-    tcp.set_keepalive(Some(KEEPALIVE));
-    let https = HttpsConnectorBuilder::new()
-        .with_tls_config(trust(settings)?)
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(tcp);
-    Ok(https.map_response(Marked::new as fn(Stream) -> Marked<Stream>))
-}
-
-/// Whose certificate an https origin must have.
-fn trust(settings: &OriginSettings) -> Result<ClientConfig, ConfigError> {
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring has the ciphers of the protocol versions that rustls is built with");
-    let Some(file) = &settings.certificates else {
-        return Ok(config.with_webpki_roots().with_no_client_auth());
-    };
-    let fault = |error: &dyn fmt::Display| {
-        ConfigError::value(
-            "origin.certificates",
-            format!("cannot use '{}': {error}", file.display()),
-        )
-    };
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| fault(&error))? {
-        let certificate = certificate.map_err(|error| fault(&error))?;
-        roots.add(certificate).map_err(|error| fault(&error))?;
-    }
-    if roots.is_empty() {
-        return Err(fault(&"no certificate is in it"));
-    }
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
-}
-
-/// Why there is no answer of the origin's.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("no connection to the origin: {0}")]
-    Connect(String),
-    #[error("the origin took no connection in time")]
-    ConnectTimeout,
-    #[error("the origin broke off: {0}")]
-    Broken(String),
-    #[error("the origin broke off on a connection that it had kept")]
-    Stale,
-    #[error("the origin sent no head in time")]
-    Silent,
-    #[error("the origin switched to a protocol that nobody asked for")]
-    Switched,
-    #[error("the target is no path of a site")]
-    Target,
-}
-
-impl Failure {
-    fn from_client(error: Error) -> Self {
-        if Reuse::of(&error) {
-            return Self::Stale;
-        }
-        let causes = causes(&error);
-        match error.is_connect() {
-            true if is_timeout(&error) => Self::ConnectTimeout,
-            true => Self::Connect(causes),
-            false => Self::Broken(causes),
-        }
-    }
-
-    /// What the visitor is told: enough to know whose fault it is, nothing about the inside.
-    fn response(self) -> Response<Body> {
-        let (status, kind, text) = match self {
-            Self::Target => return plain(StatusCode::BAD_REQUEST, "the target is no path of this site\n"),
-            Self::ConnectTimeout | Self::Silent => (
-                StatusCode::GATEWAY_TIMEOUT,
-                "origin_timeout",
-                "the site behind this server did not answer in time\n",
-            ),
-            Self::Broken(_) | Self::Connect(_) | Self::Stale | Self::Switched => (
-                StatusCode::BAD_GATEWAY,
-                "origin",
-                "the site behind this server did not answer\n",
-            ),
-        };
-        tracing::warn!(error = %self, "{}", status.as_u16());
-        metrics::counter!(metric::FAULTS, "kind" => kind).increment(1);
-        plain(status, text)
-    }
-}
-
-fn is_timeout(error: &Error) -> bool {
-    chain(error).any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
-    })
-}
-
-fn causes(error: &Error) -> String {
-    chain(error).last().map(ToString::to_string).unwrap_or_default()
-}
-
-fn chain<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
-}
-
-/// Half of what routers commonly keep a silent connection for.
-const KEEPALIVE: Duration = Duration::from_secs(60);

@@ -4,9 +4,9 @@
 //! | route | what |
 //! |---|---|
 //! | `GET /`, `/status` | a page that shows the status |
-//! | `GET /status.json` | [`Status`](super::Status) |
+//! | `GET /status.json` | [`Status`] |
 //! | `GET /metrics` | the text of the recorder, where there is one |
-//! | `GET /events` | every [`Event`](super::Event) from now on, as server-sent events |
+//! | `GET /events` | every [`Event`] from now on, as server-sent events |
 //! | `GET /healthz` | `200` while the process serves |
 //! | `POST /crowd` | `{"url": …, "mode": "hot"\|"calm"\|"auto"}` overrules the detector for one page |
 

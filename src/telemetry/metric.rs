@@ -4,6 +4,10 @@
 
 use metrics::Unit;
 
+use super::label::{
+    BY, DEPTH, FAULT, Label, OUTCOME, PASS_REASON, RULE, SHED_REASON, SOURCE, STATE, TO, VIA,
+};
+
 /// One metric: everything that a recorder, a dashboard or a reader needs to know of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -30,15 +34,6 @@ pub enum Kind {
     Gauge,
     /// Observations counted in buckets with these upper bounds.
     Histogram(&'static [f64]),
-}
-
-/// A label and every value that it can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Label {
-    /// Its name.
-    pub name: &'static str,
-    /// The closed set of its values.
-    pub values: &'static [&'static str],
 }
 
 /// Requests that reached the layer.
@@ -117,7 +112,7 @@ pub const ALL: &[Metric] = &[
         BYTES,
         Unit::Bytes,
         "Payload bytes of hot pages, by who sent them; those of peers are reported by visitors.",
-        &[SOURCE],
+        &[SOURCE, BY],
     ),
     gauge(
         OFFLOAD_RATIO,
@@ -162,7 +157,7 @@ pub const ALL: &[Metric] = &[
         FAULTS,
         Unit::Count,
         "What failed, by whose part it was; the visitor still got the page.",
-        &[FAULT],
+        &[FAULT, BY],
     ),
     counter(
         STUN_REQUESTS,
@@ -231,94 +226,14 @@ const fn histogram(
     }
 }
 
-const STATES: &[&str] = &["calm", "hot", "cooling"];
-
-const STATE: Label = Label {
-    name: "state",
-    values: STATES,
-};
-const TO: Label = Label {
-    name: "to",
-    values: STATES,
-};
-const RULE: Label = Label {
-    name: "rule",
-    values: &["surge", "wave", "quiet", "elapsed", "manual"],
-};
-const SOURCE: Label = Label {
-    name: "source",
-    values: &["origin", "store", "peer"],
-};
-const VIA: Label = Label {
-    name: "via",
-    values: &["broker", "peer"],
-};
-const OUTCOME: Label = Label {
-    name: "outcome",
-    values: &["open", "failed"],
-};
-const DEPTH: Label = Label {
-    name: "depth",
-    values: &["assist", "media", "page"],
-};
-const PASS_REASON: Label = Label {
-    name: "reason",
-    values: &[
-        "method",
-        "range",
-        "not_navigation",
-        "save_data",
-        "privacy_control",
-        "bot",
-        "status",
-        "content_type",
-        "charset",
-        "content_encoding",
-        "no_transform",
-        "attachment",
-        "csp_script",
-        "csp_connect",
-        "csp_webrtc",
-        "csp_sandbox",
-        "csp_trusted_types",
-        "csp_worker",
-        "integrity_policy",
-        "fault",
-    ],
-};
+/// Kind of fault: the origin broke off, refused, or spoke no HTTP.
+pub const ORIGIN: &str = "origin";
 /// Kind of fault: the origin took too long to begin.
 pub const ORIGIN_TIMEOUT: &str = "origin_timeout";
 /// Kind of fault: a page could not be rewritten to its end.
 pub const INJECT: &str = "inject";
 /// Kind of fault: ours.
 pub const INTERNAL: &str = "internal";
-
-const FAULT: Label = Label {
-    name: "kind",
-    values: &[
-        "origin",
-        ORIGIN_TIMEOUT,
-        INJECT,
-        "content",
-        "signal",
-        "token",
-        "peer",
-        "stun",
-        INTERNAL,
-    ],
-};
-const SHED_REASON: Label = Label {
-    name: "reason",
-    values: &[
-        "address",
-        "connections",
-        "rooms",
-        "visitors",
-        "messages",
-        "store",
-        "stun",
-    ],
-};
 
 /// From a connection on a local network to the patience of a visitor: each bound about twice the one before, so that
 /// a quantile read from them is within a factor of √2.

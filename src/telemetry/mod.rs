@@ -13,7 +13,9 @@ pub mod event;
 pub mod metric;
 pub mod status;
 
+mod label;
 mod rfc3339;
 
 pub use event::{Event, Referrer};
+pub use label::Label;
 pub use status::Status;

@@ -105,6 +105,20 @@ async fn one_connection_more_than_the_bound_waits_for_its_turn() {
 }
 
 #[tokio::test]
+async fn one_address_cannot_take_every_place() {
+    let (origin, asked, may) = gated().await;
+    let proxy = Proxy::with(origin, |config| config.server.connections_per_address = 1).await;
+    let (mut first, mut second) = (proxy.dial().await, proxy.dial().await);
+    assert_eq!(second.rest().await, "", "closed without a word");
+    first
+        .write("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        .await;
+    patient(asked.acquire()).await.unwrap().forget();
+    may.add_permits(1);
+    assert!(first.rest().await.ends_with("whole"));
+}
+
+#[tokio::test]
 async fn a_drain_answers_what_is_open_and_takes_nothing_new() {
     let (origin, asked, may) = gated().await;
     let proxy = Proxy::before(origin).await;

@@ -2,6 +2,7 @@
 //! printed can be read back. A value is checked here, once, and named when it is wrong.
 
 mod endpoint;
+mod host_pattern;
 mod network;
 mod origin;
 mod print;
@@ -13,9 +14,10 @@ use std::{fmt, fs, path::Path};
 use serde::{Deserialize, Serialize};
 
 pub use endpoint::Endpoint;
+pub use host_pattern::HostPattern;
 pub use network::Network;
 pub use origin::{HostPolicy, OriginSettings};
-pub use server::{ChainHeader, HostPattern, ServerSettings};
+pub use server::{ChainHeader, ServerSettings};
 pub use upstream_url::UpstreamUrl;
 
 /// Everything that can be set.
@@ -231,6 +233,11 @@ mod tests {
             ("[server]\ntrusted_proxies = [\"10.0.0.0/33\"]", "10.0.0.0/33"),
             ("[server]\nhosts = [\"exa mple\"]", "exa mple"),
             ("[server]\nconnections = 0", "server.connections"),
+            (
+                "[server]\nconnections_per_address = 0",
+                "server.connections_per_address",
+            ),
+            ("[server]\nstreams = 0", "server.streams"),
             ("[server]\nheader_size = \"1KiB\"", "server.header_size"),
             ("[server]\nheader_timeout = \"0s\"", "server.header_timeout"),
             ("[server]\nheader_timeout = \"ten\"", "ten"),

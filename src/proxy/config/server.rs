@@ -1,11 +1,11 @@
 //! `[server]`: sockets, bounds and deadlines.
 
-use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Endpoint, Network};
+use super::{ConfigError, Endpoint, HostPattern, Network};
 use crate::unit::ByteSize;
 
 /// Sockets, bounds and deadlines towards visitors and operators.
@@ -29,9 +29,13 @@ pub struct ServerSettings {
     /// The header in which they say it: "x-forwarded-for" or "forwarded". One only, because a proxy that writes one
     /// passes the other on as the visitor sent it. They must overwrite X-Forwarded-Proto and -Host, too.
     pub chain: ChainHeader,
-    /// Connections at once. A connection to the origin may belong to each, so it is half of the usual 16,384 open
-    /// files; the next ones wait in the system's queue.
+    /// Connections at once; the next ones wait in the system's queue. With one to the origin for each that is 16,384
+    /// open files: the process raises its own limit, and common systems allow far more.
     pub connections: usize,
+    /// Connections at once from one address (IPv6: one /64); more are closed. An eighth of all, so that no few keep
+    /// the others out; a browser opens six, an office behind one address some hundreds. A proxy in front has one
+    /// address: give it all.
+    pub connections_per_address: usize,
     /// Time for the head of a request, and for an idle connection. Browsers come back within seconds, a slow
     /// loris does not.
     #[serde(with = "humantime_serde")]
@@ -47,8 +51,13 @@ pub struct ServerSettings {
 
 impl ServerSettings {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        if self.connections == 0 {
-            return Err(ConfigError::value("server.connections", "0 serves nobody"));
+        let counts = [
+            ("server.connections", self.connections),
+            ("server.connections_per_address", self.connections_per_address),
+            ("server.streams", self.streams as usize),
+        ];
+        if let Some((key, _)) = counts.iter().find(|(_, count)| *count == 0) {
+            return Err(ConfigError::value(key, "0 serves nobody"));
         }
         if !HEADER_SIZES.contains(&self.header_size.as_u64()) {
             let size = self.header_size;
@@ -62,9 +71,6 @@ impl ServerSettings {
                 "server.header_timeout",
                 "'0s' leaves no time for any request",
             ));
-        }
-        if self.streams == 0 {
-            return Err(ConfigError::value("server.streams", "0 serves nobody"));
         }
         Ok(())
     }
@@ -80,6 +86,7 @@ impl Default for ServerSettings {
             trusted_proxies: Vec::new(),
             chain: ChainHeader::XForwardedFor,
             connections: 8_192,
+            connections_per_address: 1_024,
             header_timeout: Duration::from_secs(15),
             header_size: ByteSize::kib(32),
             streams: 100,
@@ -98,106 +105,6 @@ pub enum ChainHeader {
     XForwardedFor,
 }
 
-/// A host name, or all names below one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct HostPattern(String);
-
-impl HostPattern {
-    /// Whether a host, with or without its port, is meant.
-    #[must_use]
-    pub fn matches(&self, host: &str) -> bool {
-        let host = without_port(host);
-        match self.0.strip_prefix('*') {
-            // The length keeps `*.example.org` from meaning `.example.org`.
-            Some(below) => {
-                host.len() > below.len()
-                    && host
-                        .get(host.len() - below.len()..)
-                        .is_some_and(|end| end.eq_ignore_ascii_case(below))
-            }
-            None => host.eq_ignore_ascii_case(&self.0),
-        }
-    }
-}
-
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if !port.contains(']') => name,
-        _ => host,
-    }
-}
-
-/// The text is no host name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no host name: write example.org, or *.example.org for all below it, without a port")]
-pub struct HostPatternError(String);
-
-impl FromStr for HostPattern {
-    type Err = HostPatternError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let name = text.strip_prefix("*.").unwrap_or(text);
-        let is_address = name
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-            .is_some_and(|inside| inside.parse::<std::net::Ipv6Addr>().is_ok());
-        let is_name = !name.is_empty()
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
-        if is_address || is_name {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(HostPatternError(text.to_owned()))
-        }
-    }
-}
-
-impl TryFrom<String> for HostPattern {
-    type Error = HostPatternError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<HostPattern> for String {
-    fn from(pattern: HostPattern) -> Self {
-        pattern.0
-    }
-}
-
-impl fmt::Display for HostPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// Below the first no real browser gets through (and hyper keeps no smaller buffer); above the second one head
 /// of every connection would fill the memory of a small server.
 const HEADER_SIZES: std::ops::RangeInclusive<u64> = 8_192..=1_048_576;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_means_its_names_only() {
-        let matches = |pattern: &str, host| pattern.parse::<HostPattern>().expect("a pattern").matches(host);
-        assert!(matches("example.org", "Example.ORG:8080"));
-        assert!(matches("*.example.org", "a.b.example.org"));
-        assert!(matches("[::1]", "[::1]:8080") && matches("[::1]", "[::1]"));
-        for host in [
-            "example.org",
-            ".example.org",
-            "badexample.org",
-            "example.org.evil.example",
-            "é.example.org.x",
-            "",
-        ] {
-            assert!(!matches("*.example.org", host), "{host}");
-        }
-        assert!(!matches("example.org", "www.example.org"));
-    }
-}

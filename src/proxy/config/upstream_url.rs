@@ -44,10 +44,7 @@ impl FromStr for UpstreamUrl {
             .scheme
             .filter(|scheme| [Scheme::HTTP, Scheme::HTTPS].contains(scheme))
             .ok_or_else(fault)?;
-        let authority = parts
-            .authority
-            .filter(|authority| is_plain(authority))
-            .ok_or_else(fault)?;
+        let authority = parts.authority.filter(is_plain).ok_or_else(fault)?;
         // A path would have to be added to every request and taken off every link: the site would not be itself.
         if parts.path_and_query.is_some_and(|path| path != "/") {
             return Err(fault());
