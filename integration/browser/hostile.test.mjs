@@ -20,7 +20,7 @@ test("a liar is dropped, its bytes reach no page, and the page completes", { tim
   await until("the liar has lied", () => liar.page.evaluate(() => window.lies), (lies) => lies > 0);
   await until("the honest one has dropped it", honest.stats, ({ links }) => links === 0);
   await until("the fault is counted", () => place.metric("flashback_faults_total"));
-  assertPictures(honest);
+  await assertPictures(honest);
   await assertFilm(honest);
   await assertLaw3(honest);
   assert.equal((await honest.stats()).peer, 0, "a lie was counted as received");
@@ -28,7 +28,7 @@ test("a liar is dropped, its bytes reach no page, and the page completes", { tim
   // Whoever comes next is carried by the honest one, and loses nothing to the liar.
   const next = await visit(browsers[0], `${place.site}/`);
   await next.pictures();
-  assertPictures(next);
+  await assertPictures(next);
   await assertLaw3(next);
   const stats = await next.stats();
   t.diagnostic(`the next visitor: ${JSON.stringify(stats)}`);

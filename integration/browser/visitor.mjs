@@ -23,7 +23,7 @@ export const digest = (bytes) => createHash("sha256").update(bytes).digest("hex"
 
 /** Opens `url` in a context of its own. `before` runs in the page ahead of everything. */
 export async function visit(browser, url, { before, ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const context = await browser.newContext({ viewport: { width: 800, height: 600 }, ...options });
   await context.addInitScript(sample);
   if (before) await context.addInitScript(before);
   const page = await context.newPage();
@@ -47,12 +47,13 @@ export async function visit(browser, url, { before, ...options } = {}) {
 }
 
 /** What the page's pictures decoded from is, byte for byte, what the site has on its disk. */
-export function assertPictures(visitor) {
+export async function assertPictures(visitor) {
+  const whole = (path) => visitor.received.filter((answer) => answer.path === path && answer.bytes);
+  const lacking = () => PICTURES.filter((path) => whole(path).length === 0);
+  await until("the bytes of all pictures are noted", lacking, (list) => list.length === 0, 10_000);
   for (const path of PICTURES) {
-    const answers = visitor.received.filter((answer) => answer.path === path && answer.bytes !== undefined);
-    assert.ok(answers.length > 0, `${path} never arrived; arrived: ${visitor.received.map(({ path }) => path).join(" ")}`);
-    for (const answer of answers) {
-      assert.equal(digest(answer.bytes), digest(file(path)), `${path}, ${answer.bytes.length} bytes, worker: ${answer.worker}`);
+    for (const { bytes, worker } of whole(path)) {
+      assert.equal(digest(bytes), digest(file(path)), `${path}, ${bytes.length} bytes, by the worker: ${worker}`);
     }
   }
 }
@@ -84,6 +85,7 @@ async function record(context, page) {
   await session.send("Network.enable", { maxTotalBufferSize: 1 << 28, maxResourceBufferSize: 1 << 26 });
   const [received, open] = [[], new Map()];
   session.on("Network.responseReceived", ({ requestId, type, response }) => {
+    if (response.url.startsWith("data:")) return;
     const answer = { path: new URL(response.url).pathname, type, status: response.status, worker: response.fromServiceWorker };
     received.push(answer);
     open.set(requestId, answer);
@@ -108,7 +110,7 @@ function sample() {
   const samples = (window.samples = []);
   setInterval(() => {
     const stats = window.flashback?.stats();
-    if (stats) samples.push(stats);
+    if (stats) samples.push({ at: Math.round(performance.now()), state: window.flashback.state, ...stats });
   }, 100);
 }
 

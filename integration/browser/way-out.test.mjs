@@ -33,7 +33,7 @@ for (const [what, options] of Object.entries(withouts)) {
     const visitor = await visit(chromium, `${place.site}/`, options);
     await visitor.pictures();
     await until("the page is parsed", () => visitor.page.evaluate(() => document.readyState), (state) => state === "complete");
-    assertPictures(visitor);
+    await assertPictures(visitor);
     assert.equal(await visitor.page.evaluate(text), expected);
     assert.deepEqual(visitor.complaints, []);
     assert.equal((await visitor.stats())?.peer ?? 0, 0);
