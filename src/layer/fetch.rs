@@ -1,7 +1,13 @@
 //! One request for something of a hot page: answered from memory, by following another request's fetch, or by fetching it
 //! for everybody. What may not be shared goes to the inner service with the visitor's own request, untouched.
 
-use std::{future::poll_fn, panic, pin::pin, sync::Arc, time::SystemTime};
+use std::{
+    future::poll_fn,
+    panic,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::{BoxError, body::Body};
 use bytes::Bytes;
@@ -105,25 +111,30 @@ where
                 unshared = Some(reason);
                 break;
             }
-            Lookup::Filling(follower) => match timeout(carrier.settings.coalesce_wait, follower).await {
-                Ok(Outcome::Stored(object)) => return Ok(stored(&asked, &object)),
-                Ok(Outcome::Streaming(stream)) => {
-                    return Ok(Fetched::new(
-                        stream.answer(&asked.parts.headers, now),
-                        Source::Store,
-                    ));
+            Lookup::Filling(mut follower) => {
+                match timeout(carrier.settings.coalesce_wait, &mut follower).await {
+                    Ok(Outcome::Stored(object)) => return Ok(stored(&asked, &object)),
+                    Ok(Outcome::Streaming(stream)) => {
+                        return Ok(Fetched::new(
+                            stream.answer(&asked.parts.headers, now),
+                            Source::Store,
+                        ));
+                    }
+                    Ok(Outcome::Again) => {}
+                    Ok(Outcome::Pass(reason)) => {
+                        unshared = Some(reason);
+                        break;
+                    }
+                    // The leading request hangs: an older copy stands in, or this one takes its own chance.
+                    Err(_) => {
+                        carrier.tally.fault(metric::ORIGIN_TIMEOUT);
+                        match follower.give_up(SystemTime::now()) {
+                            Some(older) => return Ok(stored(&asked, &older)),
+                            None => break,
+                        }
+                    }
                 }
-                Ok(Outcome::Again) => {}
-                Ok(Outcome::Pass(reason)) => {
-                    unshared = Some(reason);
-                    break;
-                }
-                // The leading request hangs: this one takes its own chance.
-                Err(_) => {
-                    carrier.tally.fault(metric::ORIGIN_TIMEOUT);
-                    break;
-                }
-            },
+            }
         }
     }
     let response = inner.call(asked.into_request()).await?;
@@ -182,6 +193,7 @@ async fn run<S, B, RB>(
 {
     let page = Arc::clone(&asked.page);
     let visitor = asked.parts.headers.clone();
+    let path = Arc::clone(&asked.key.path_and_query);
     let mut request = asked.into_request();
     leader.prepare(request.headers_mut());
     carrier.tally.origin_fetch();
@@ -202,7 +214,7 @@ async fn run<S, B, RB>(
     match leader.head(&head, body.size_hint().exact(), now) {
         Verdict::Fill(writer) => {
             let _ = tell.send(Ok(Fetched::new(writer.answer(&visitor, now), Source::Origin)));
-            if let Some(object) = fill(body, *writer).await {
+            if let Ok(Some(object)) = timeout(WHOLE, fill(body, *writer)).await {
                 page.page().admit(&object);
             }
         }
@@ -211,6 +223,7 @@ async fn run<S, B, RB>(
             let _ = tell.send(Ok(Fetched::new(object.answer(&visitor, now), Source::Store)));
         }
         Verdict::Pass(reason) => {
+            page.page().retire(&path);
             let own = relay(Response::from_parts(head, body), &visitor);
             let _ = tell.send(Ok(Fetched {
                 unshared: Some(reason),
@@ -243,3 +256,7 @@ where
         }
     }
 }
+
+/// Longest time for one whole object: the largest at the speed of a slow origin. A body that trickles must not hold its
+/// place among the fetches for ever.
+const WHOLE: Duration = Duration::from_mins(10);

@@ -102,7 +102,7 @@ impl Visited<'_> {
                 return Response::from_parts(head, body);
             }
         };
-        let listed = self.visit.page.listed();
+        let listed = self.visit.page.listed(SystemTime::now());
         // Until an object is known there is nothing to carry; the page is only read for what it refers to.
         let snippet = if listed.is_empty() {
             None
