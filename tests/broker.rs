@@ -437,7 +437,7 @@ async fn stall(change: impl FnOnce(&mut Settings)) {
         panic!("not welcomed");
     };
     // From here on it reads nothing. Each who comes says what it may say, and goes, until the slow one is there no more.
-    for _ in 0..2_000 {
+    for _ in 0..400 {
         let (mut other, others) = site.join(ROOM).await;
         if others == 0 {
             return;

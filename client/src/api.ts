@@ -38,9 +38,8 @@ export interface Control {
 }
 
 export function control(off: () => void): Control {
-  const api = Object.assign(new EventTarget(), {
-    state: "starting" as State,
-    reason: "",
+  const start: { state: State; reason: string } = { state: "starting", reason: "" };
+  const api = Object.assign(new EventTarget(), start, {
     stats: () => stats(control.engine),
     off,
   });

@@ -22,13 +22,13 @@ const PATIENCE = 10_000;
 
 export interface Engine {
   /** Delivers the bytes `from..to` of the object at `url` on `port`, or says there that the network must. */
-  carry(url: string, from: number, to: number, port: MessagePort): void;
+  readonly carry: (url: string, from: number, to: number, port: MessagePort) => void;
   /** Whether to give nothing for now. */
   quiet(quiet: boolean): void;
   /** Joins the room: at first, and again after `close`. */
   join(): void;
   /** Ends all links, and lets the network have what is under way. */
-  close(): void;
+  readonly close: () => void;
   readonly ledger: Readonly<Ledger>;
   links(): number;
   /** Verified bytes of each object by where they came from. */
@@ -43,7 +43,7 @@ export interface Progress {
 export interface EngineEvents {
   /** What `links` or `progress` tell has changed. */
   changed(what: "links" | "objects"): void;
-  calm(): void;
+  readonly calm: () => void;
 }
 
 export function engine(page: Page, budget: number, on: EngineEvents): Engine {
@@ -91,7 +91,7 @@ export function engine(page: Page, budget: number, on: EngineEvents): Engine {
   const bring = async (chunk: number, count: number): Promise<void> => {
     const object = objectOf(manifest, chunk);
     if (!object) return;
-    const { again } = await fetchChunks(object, chunk, count, stop.signal, (one, bytes) => {
+    const again = await fetchChunks(object, chunk, count, stop.signal, (one, bytes) => {
       input({ kind: "fetched", chunk: one, bytes });
     });
     input({ kind: "ended", chunk, count, again });

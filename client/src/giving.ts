@@ -61,16 +61,13 @@ export function nextBlock(of: Swarm): Output | undefined {
 
 /** Who is given to now: the same until its chunk is sent, it is full or credit is short; then the most owed. */
 function taker(of: Swarm): Neighbour | undefined {
-  const current = of.giving === undefined ? undefined : of.neighbours.get(of.giving);
-  if (current && ready(of, current)) return current;
-  const takers = [...of.neighbours.values()].filter((them) => ready(of, them));
-  of.giving = whom(takers.map(({ link, got, given, credit }) => ({ link, owed: got - given, credit })), of.random);
-  return of.giving === undefined ? undefined : of.neighbours.get(of.giving);
+  if (!of.giving || !ready(of, of.giving)) of.giving = whom([...of.neighbours.values()].filter((them) => ready(of, them)), of.random);
+  return of.giving;
 }
 
 /** A whole block's credit is asked for even where the last is shorter: a few bytes are not worth a proof. */
 function ready(of: Swarm, them: Neighbour): boolean {
-  return them.asks !== undefined && !them.full && spare(of) >= BLOCK;
+  return of.neighbours.has(them.link) && them.asks !== undefined && !them.full && spare(of) >= BLOCK;
 }
 
 function have(of: Swarm, them: Neighbour, ranges: Ranges): void {

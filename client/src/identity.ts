@@ -4,6 +4,9 @@
  */
 import { fromHex, toHex } from "./hex";
 
+/** Server reflexive, in a candidate's place. */
+export const REFLEXIVE = 0x10;
+
 /** ICE credentials (RFC 8445 §5.3) and the SHA-256 fingerprint of the DTLS certificate (RFC 8122 §5), 32 bytes. */
 export interface Identity {
   ufrag: string;
@@ -11,10 +14,12 @@ export interface Identity {
   fingerprint: Uint8Array;
 }
 
-/** One address: `host` is 4 bytes for family 4, 16 for 6, or for 0 the 16 of the UUID that a browser hides it behind. */
+/**
+ * One address. The high nibble of `place` is 0 for host and 1 for server reflexive, the low one 4 or 6 for the family, or 0
+ * for the UUID that a browser hides its address behind; `host` has 4 or 16 bytes.
+ */
 export interface Candidate {
-  type: "host" | "reflexive";
-  family: number;
+  place: number;
   priority: number;
   host: Uint8Array;
   port: number;
@@ -52,55 +57,32 @@ export function answer({ ufrag, pwd, fingerprint }: Identity, passive: boolean):
 /** The candidate in a browser's text; undefined for those that never travel: TCP, relayed, another component. */
 export function candidateOf(text: string): Candidate | undefined {
   const found = /^candidate:\S+ 1 udp (\d+) (\S+) (\d+) typ (host|srflx)/i.exec(text);
-  const [, priority, address = "", port, type] = found ?? [];
-  const place = hostOf(address);
-  return place && { type: type === "host" ? type : "reflexive", ...place, priority: Number(priority), port: Number(port) };
+  const [family, host] = addressOf(found?.[2] ?? "");
+  const place = family + (found?.[4] === "host" ? 0 : REFLEXIVE);
+  return found && host.length === (family === 4 ? 4 : 16)
+    ? { place, priority: Number(found[1]), host, port: Number(found[3]) }
+    : undefined;
 }
 
 /** The text of a candidate, as `addIceCandidate` takes it. */
-export function candidateText({ type, family, host, priority, port }: Candidate): string {
-  const related = type === "host" ? "host" : "srflx raddr 0.0.0.0 rport 0";
-  return `candidate:1 1 udp ${priority} ${hostText(family, host)} ${port} typ ${related}`;
+export function candidateText({ place, host, priority, port }: Candidate): string {
+  const type = place < REFLEXIVE ? "host" : "srflx raddr 0.0.0.0 rport 0";
+  return `candidate:1 1 udp ${priority} ${addressText(place % REFLEXIVE, host)} ${port} typ ${type}`;
 }
 
-/** Whether an address is one of a private network, or of this host: a stranger must neither learn nor probe it. */
-export function isPrivate({ family, host }: Candidate): boolean {
-  const [a = 0, b = 0] = host;
-  if (family === 0) return true;
-  if (family === 6) {
-    // Everything but global unicast, 2000::/3: loopback, unique local, link local, mapped IPv4, multicast.
-    return a >> 5 !== 1;
-  }
-  return (
-    a === 0 || a === 10 || a === 127 || a >= 224 ||
-    (a === 100 && b >> 6 === 1) ||
-    (a === 169 && b === 254) ||
-    (a === 172 && b >> 4 === 1) ||
-    (a === 192 && b === 168)
-  );
+/** The family and the bytes of an address as browsers write it; of any other text, a wrong number of bytes. */
+export function addressOf(address: string): [family: number, host: Uint8Array] {
+  const lower = address.toLowerCase();
+  if (lower.endsWith(".local")) return [0, fromHex(lower.slice(0, -6).replaceAll("-", ""))];
+  if (!lower.includes(":")) return [4, Uint8Array.from(lower.split("."), Number)];
+  const [head = [], tail] = lower.split("::").map((part) => part.split(":").filter(Boolean));
+  const zeros = tail ? 8 - head.length - tail.length : 0;
+  const groups = [...head, ...Array<string>(Math.max(zeros, 0)).fill("0"), ...(tail ?? [])];
+  return [6, fromHex(groups.map((group) => group.padStart(4, "0")).join(""))];
 }
 
-/** The bytes of an address as browsers write them. */
-export function hostOf(address: string): Pick<Candidate, "family" | "host"> | undefined {
-  const name = /^([\da-f-]{36})\.local$/i.exec(address);
-  if (name) return sized(0, fromHex((name[1] ?? "").replaceAll("-", "").toLowerCase()), 16);
-  if (!address.includes(":")) return sized(4, Uint8Array.from(address.split("."), Number), 4);
-  // A dotted tail (mapped IPv4) is private anyway, and does not travel.
-  const [head = "", tail] = address.split("::");
-  const groups = (text: string | undefined): string[] => (text ? text.split(":") : []);
-  const zeros = tail === undefined ? 0 : 8 - groups(head).length - groups(tail).length;
-  const all = [...groups(head), ...Array<string>(Math.max(zeros, 0)).fill("0"), ...groups(tail)];
-  return sized(6, fromHex(all.map((group) => group.padStart(4, "0")).join("").toLowerCase()), 16);
-}
-
-function sized(family: number, host: Uint8Array, length: number): Pick<Candidate, "family" | "host"> | undefined {
-  return host.length === length ? { family, host } : undefined;
-}
-
-function hostText(family: number, host: Uint8Array): string {
-  if (family === 4) return host.join(".");
+function addressText(family: number, host: Uint8Array): string {
   const hex = toHex(host);
-  return family === 6
-    ? hex.replace(/.{4}(?!$)/g, "$&:")
-    : `${hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}.local`;
+  if (family === 4) return host.join(".");
+  return family ? hex.replace(/.{4}(?!$)/g, "$&:") : `${hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}.local`;
 }

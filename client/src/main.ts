@@ -67,13 +67,13 @@ function carry(page: Page): void {
 }
 
 function start(): void {
-  const page = readPage(document.getElementById("flashback-page")?.textContent, new URL(location.href));
+  const page = readPage(document.getElementById("flashback-page")?.textContent, location.href);
   const refused = page ? refusal(navigator) : "no page of ours";
   if (!page || refused !== undefined) {
     leave(refused ?? "");
     return;
   }
-  if (page.holds) setTimeout(release, page.holdMilliseconds, document);
+  setTimeout(release, page.holdMilliseconds, document);
   carry(page);
 }
 

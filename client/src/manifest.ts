@@ -12,7 +12,7 @@ export const BLOCK = 1_024;
 /** Blocks of a whole chunk. */
 export const BLOCKS = CHUNK / BLOCK;
 
-/** One object: `first` numbers its first chunk in the room, `chunks` holds their digests once they are known. */
+/** One object: `url` is absolute, `first` numbers its first chunk in the room, `chunks` holds their digests once they are known. */
 export interface PageObject {
   readonly url: string;
   readonly type: string;

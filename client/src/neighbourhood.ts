@@ -3,7 +3,7 @@ import { join, type Broker } from "./broker";
 import type { Fault } from "./fault";
 import { connect, type Link, type LinkOptions } from "./link";
 import type { Ledger } from "./ledger";
-import type { FromBroker } from "./signal";
+import type { Body, FromBroker } from "./signal";
 import type { Input } from "./swarm";
 
 /** The outcomes of an introduction. */
@@ -36,7 +36,7 @@ export interface NeighbourhoodEvents {
   /** Something for the swarm. */
   input(what: Input): void;
   /** The page is calm. */
-  calm(): void;
+  readonly calm: () => void;
 }
 
 interface Acquaintance {
@@ -46,7 +46,7 @@ interface Acquaintance {
 }
 
 export function neighbourhood(
-  options: Omit<LinkOptions, "passive"> & { token: Uint8Array },
+  options: Omit<LinkOptions, "link" | "passive"> & { token: Uint8Array },
   on: NeighbourhoodEvents,
 ): Neighbourhood {
   const known = new Map<number, Acquaintance>();
@@ -62,7 +62,8 @@ export function neighbourhood(
   };
   const leave = (visitor: number): void => {
     const them = known.get(visitor);
-    if (!them || !known.delete(visitor)) return;
+    if (!them) return;
+    known.delete(visitor);
     them.link.close();
     if (them.open) on.input({ kind: "closed", link: visitor });
     else linked(visitor, FAILED, them.since);
@@ -70,30 +71,31 @@ export function neighbourhood(
   };
   const meet = (visitor: number): void => {
     if (visitor === id || known.has(visitor) || banned.has(visitor) || known.size >= LINKS_MOST || made >= MADE_MOST) return;
-    const since = performance.now();
     made++;
-    needed.wait = NEED;
-    const link = connect({ ...options, passive: id < visitor }, {
-      signal: (body) => {
-        broker.send({ kind: "signal", to: visitor, body });
-      },
-      opened: () => {
-        const them = known.get(visitor);
-        if (them) them.open = true;
-        linked(visitor, OPEN, since);
-        on.input({ kind: "opened", link: visitor });
-      },
-      heard: (bytes) => {
-        on.input({ kind: "heard", link: visitor, bytes });
-      },
-      drained: () => {
-        on.input({ kind: "drained", link: visitor });
-      },
-      closed: () => {
+    const input = (what: Input): void => {
+      if (what.kind === "closed") {
         leave(visitor);
-      },
-    });
-    known.set(visitor, { link, since, open: false });
+        return;
+      }
+      if (what.kind === "opened") {
+        them.open = true;
+        linked(visitor, OPEN, them.since);
+      }
+      on.input(what);
+    };
+    const signal = (body: Body): void => {
+      broker.send({ kind: "signal", to: visitor, body });
+    };
+    let link: Link;
+    try {
+      link = connect({ ...options, link: visitor, passive: id < visitor }, { signal, input });
+    } catch {
+      // The browser has no more connections to give.
+      made = MADE_MOST;
+      return;
+    }
+    const them = { link, since: performance.now(), open: false };
+    known.set(visitor, them);
     on.input({ kind: "meeting" });
   };
   const heard = (message: FromBroker): void => {

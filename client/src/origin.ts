@@ -8,19 +8,17 @@ const RETRY = 250;
 /** Seconds of Retry-After that a page waits for: an ordinary request, which is never deferred, is better then. */
 const AFTER_MOST = 5;
 
-/** How a fetch ended: `again` says in how many milliseconds it is worth another try, undefined that it is not. */
-export interface Ended {
-  again: number | undefined;
-}
-
-/** Fetches `count` chunks of `object` and delivers each as soon as it is there, not verified. Never rejects. */
+/**
+ * Fetches `count` chunks of `object` and delivers each as soon as it is there, not verified. Gives the milliseconds after
+ * which what is lacking is worth another try, undefined if it is not. Never rejects.
+ */
 export async function fetchChunks(
   object: PageObject,
   chunk: number,
   count: number,
   stop: AbortSignal,
   deliver: (chunk: number, bytes: Uint8Array<ArrayBuffer>) => void,
-): Promise<Ended> {
+): Promise<number | undefined> {
   const from = (chunk - object.first) * CHUNK;
   const to = Math.min(from + count * CHUNK, object.length);
   try {
@@ -30,13 +28,13 @@ export async function fetchChunks(
       cache: "no-store",
       signal: stop,
     });
-    if (response.status === 503) return { again: retryAfter(response) };
+    if (response.status === 503) return retryAfter(response);
     const right = response.headers.get("content-range") === `bytes ${from}-${to - 1}/${object.length}`;
-    if (response.status !== 206 || !right || !response.body) return { again: undefined };
+    if (response.status !== 206 || !right || !response.body) return undefined;
     await cut(response.body.getReader(), object, chunk, deliver);
-    return { again: 0 };
+    return 0;
   } catch {
-    return { again: RETRY };
+    return RETRY;
   }
 }
 

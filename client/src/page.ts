@@ -1,13 +1,11 @@
 /** What the server put into the page (`docs/protocol.md`, in the page), read and validated once. */
 import { fromBase64, fromHex } from "./hex";
-import { chunkCount, type Manifest, type PageObject } from "./manifest";
-import { DIGEST } from "./sha256";
+import type { Manifest, PageObject } from "./manifest";
 
 export interface Page {
   room: Uint8Array;
   token: Uint8Array;
-  /** Whether elements are held until the worker controls the page. */
-  holds: boolean;
+  /** For how long elements may be held until the worker controls the page. */
   holdMilliseconds: number;
   /** Whether addresses of private networks may be told and tried. */
   lan: boolean;
@@ -16,12 +14,11 @@ export interface Page {
   manifest: Manifest;
 }
 
-/** The JSON as it stands in the page. It is the origin's own, so only what would mislead us later is checked. */
+/** The JSON as it stands in the page. It is the origin's own: what is wrong in it fails at a digest, and costs no more. */
 interface Json {
   v: number;
   room: string;
   token: string;
-  depth: string;
   hold_ms: number;
   lan?: boolean;
   stun?: number | string;
@@ -29,46 +26,28 @@ interface Json {
 }
 
 /** The page's own description; undefined if there is none, or one of another version or form. */
-export function readPage(text: string | null | undefined, location: URL): Page | undefined {
+export function readPage(text: string | null | undefined, base: string): Page | undefined {
   try {
-    return parse(JSON.parse(text ?? "") as Json, location);
+    return parse(JSON.parse(text ?? "") as Json, base);
   } catch {
     return undefined;
   }
 }
 
-function parse(json: Json, location: URL): Page | undefined {
-  const room = fromHex(json.room);
-  const token = fromBase64(json.token);
+function parse(json: Json, base: string): Page | undefined {
+  if (json.v !== 1) return undefined;
   const manifest = json.objects.map((object) => ({
     ...object,
-    url: sameOrigin(object.url, location),
+    url: new URL(object.url, base).href,
     headers: object.headers ?? {},
     chunks: object.chunks === undefined ? undefined : fromBase64(object.chunks),
   }));
-  manifest.sort((a, b) => a.first - b.first);
-  // Numbers that overlap: one object would be verified by the other's digests.
-  let end = 0;
-  const right = manifest.every(({ first, length, digest, chunks }) => {
-    const apart = first >= end;
-    end = first + chunkCount(length);
-    return apart && end > first && digest.length === 2 * DIGEST && (chunks?.length ?? DIGEST * (end - first)) === DIGEST * (end - first);
-  });
-  if (json.v !== 1 || room.length !== 8 || token.length !== 29 || !right) return undefined;
   return {
-    room,
-    token,
-    holds: json.depth === "media",
+    room: fromHex(json.room),
+    token: fromBase64(json.token),
     holdMilliseconds: json.hold_ms,
     lan: json.lan === true,
-    stun: typeof json.stun === "number" ? `stun:${location.hostname}:${json.stun}` : json.stun,
-    manifest,
+    stun: typeof json.stun === "number" ? `stun:${new URL(base).hostname}:${json.stun}` : json.stun,
+    manifest: manifest.sort((a, b) => a.first - b.first),
   };
-}
-
-/** Path and query of an address of this site; throws on any other. */
-function sameOrigin(address: string, location: URL): string {
-  const url = new URL(address, location);
-  if (url.origin !== location.origin) throw new TypeError(address);
-  return url.pathname + url.search;
 }

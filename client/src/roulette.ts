@@ -18,16 +18,15 @@ export function whichChunk(
   return best;
 }
 
-/** One who may be given to: `owed` is what it gave less what it got, `credit` what it says it has. */
+/** One who may be given to: `credit` is what it says it has. */
 export interface Taker {
-  link: number;
-  owed: number;
+  got: number;
+  given: number;
   credit: number;
 }
 
-/** Who gave most in excess; of equals the poorest; of those, chance. */
-export function whom(takers: readonly Taker[], random: () => number): number | undefined {
-  const start = Math.floor(random() * takers.length);
-  const turned = [...takers.slice(start), ...takers.slice(0, start)];
-  return turned.sort((a, b) => b.owed - a.owed || a.credit - b.credit)[0]?.link;
+/** Whom to give to: who gave most in excess of what it got; of equals the poorest; of those, chance. */
+export function whom<T extends Taker>(takers: readonly T[], random: () => number): T | undefined {
+  const order = (a: Taker, b: Taker): number => b.got - b.given - a.got + a.given || a.credit - b.credit || random() - 0.5;
+  return takers.reduce<T | undefined>((best, them) => (best && order(best, them) <= 0 ? best : them), undefined);
 }

@@ -4,7 +4,7 @@
  */
 import { Fault } from "./fault";
 import { fromHex, toHex } from "./hex";
-import type { Candidate, Identity } from "./identity";
+import { REFLEXIVE, type Candidate, type Identity } from "./identity";
 import type { Ledger } from "./ledger";
 import { versioned } from "./message";
 import { bytes, check, decodeAll, integer, join, oneOf, type Field, type Refused } from "./wire";
@@ -16,7 +16,7 @@ export type FromVisitor =
   | { kind: "join"; token: Uint8Array }
   | { kind: "signal"; to: number; body: Body }
   | { kind: "need"; count: number }
-  | { kind: "accuse"; visitor: number; fault: Fault }
+  | { kind: "accuse"; visitor: number; fault: number }
   | ({ kind: "report"; links: number } & Ledger)
   /** `outcome` is 0 for open, 1 for failed. */
   | { kind: "linked"; visitor: number; outcome: number; milliseconds: number };
@@ -46,6 +46,9 @@ const SHAPES = [
   { lengths: [], pack: (text: string) => join([[text.length], fromAscii(text)]), unpack: toAscii },
 ];
 
+const visitor = integer(4);
+const sum = integer(8);
+
 const identity: Field<Identity> = {
   read(from) {
     const shape = from.integer(1);
@@ -67,20 +70,16 @@ const identity: Field<Identity> = {
 
 const candidate: Field<Candidate> = {
   read(from) {
-    const kind = from.integer(1);
-    const family = kind & 0x0f;
-    check([0, 4, 6, 0x14, 0x16].includes(kind), Fault.Candidate);
-    const [priority, host, port] = [from.integer(4), from.bytes(family === 4 ? 4 : 16), from.integer(2)];
+    const place = from.integer(1);
+    check([0, 4, 6, REFLEXIVE + 4, REFLEXIVE + 6].includes(place), Fault.Candidate);
+    const [priority, host, port] = [from.integer(4), from.bytes(place % REFLEXIVE === 4 ? 4 : 16), from.integer(2)];
     check(port > 0, Fault.Candidate);
-    return { type: kind > 6 ? "reflexive" : "host", family, priority, host, port };
+    return { place, priority, host, port };
   },
-  write: ({ type, family, priority, host, port }) =>
-    join([[(type === "host" ? 0 : 0x10) + family], integer(4).write(priority), host, integer(2).write(port)]),
+  write: ({ place, priority, host, port }) => join([[place], visitor.write(priority), host, integer(2).write(port)]),
 };
 
 const body = oneOf<Body>({ identity: [1, { identity }], candidate: [2, { candidate }] }, Fault.Value);
-const visitor = integer(4);
-const sum = integer(8);
 
 const fromVisitor = oneOf<FromVisitor>(
   {

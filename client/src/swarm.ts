@@ -71,7 +71,7 @@ export interface Swarm {
   fetches: number;
   quiet: boolean;
   /** The neighbour whose chunk is being sent. */
-  giving: number | undefined;
+  giving?: Neighbour | undefined;
 }
 
 export function swarm(of: Pick<Swarm, "manifest" | "room" | "store" | "random">, now: number): Swarm {
@@ -89,7 +89,6 @@ export function swarm(of: Pick<Swarm, "manifest" | "room" | "store" | "random">,
     due: false,
     fetches: 0,
     quiet: false,
-    giving: undefined,
   };
 }
 

@@ -53,16 +53,16 @@ function describe(url, type, bytes, first) {
 }
 
 /** Starts the site; `bodies` are `[url, type, bytes]`. */
-export async function site(bodies, { html, holds = true, broken = {} } = {}) {
+export async function site(bodies, { html, holds = true, hold = 3000, broken = {} } = {}) {
   const objects = [];
   let first = 0;
   for (const [url, type, bytes] of bodies) {
     objects.push(describe(url, type, bytes, first));
     first += Math.ceil(bytes.length / CHUNK);
   }
-  const state = { hot: true, requests: [], accused: [], reports: new Map(), joined: 0, sockets: new Set(), busy: 0 };
+  const state = { hot: true, brokerless: false, requests: [], accused: [], reports: new Map(), joined: 0, sockets: new Set(), busy: 0 };
   const server = createServer((request, response) => {
-    answer(request, response, objects, state, { html, holds, broken });
+    answer(request, response, objects, state, { html, holds, hold, broken });
   });
   broker(server, state);
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -86,7 +86,7 @@ export async function site(bodies, { html, holds = true, broken = {} } = {}) {
   };
 }
 
-function answer(request, response, objects, state, { html, holds, broken }) {
+function answer(request, response, objects, state, { html, holds, hold, broken }) {
   const url = new URL(request.url, "http://localhost");
   const path = url.pathname;
   const script = path.startsWith("/.flashback/") ? path.slice(12) : "";
@@ -95,7 +95,7 @@ function answer(request, response, objects, state, { html, holds, broken }) {
     response.writeHead(status, headers);
     response.end(body);
   };
-  if (path === "/") return send(200, { "content-type": "text/html", "cache-control": "no-store" }, page(objects, state, html, holds));
+  if (path === "/") return send(200, { "content-type": "text/html", "cache-control": "no-store" }, page(objects, state, html, holds, hold));
   if (path === "/calm.html") return send(200, { "content-type": "text/html" }, "<!doctype html><img src=/calm.png>");
   if (path === "/calm.png") return send(200, { "content-type": "image/png", "cache-control": "no-store" }, noise(4, 4));
   if (script === "client.js" || script === "panel.js" || script === "sw.js") {
@@ -103,6 +103,7 @@ function answer(request, response, objects, state, { html, holds, broken }) {
     const headers = { "content-type": "text/javascript", "service-worker-allowed": "/", "cache-control": "no-cache" };
     return send(200, headers, dist(script));
   }
+  if (path === "/own.js") return send(200, { "content-type": "text/javascript" }, "// The site's own worker.");
   if (script === "live") return send(state.hot ? 204 : 404, { "cache-control": "no-store" });
   if (script.startsWith("digests/")) {
     const object = objects.find(({ digest }) => script.endsWith(digest));
@@ -123,25 +124,25 @@ function answer(request, response, objects, state, { html, holds, broken }) {
   return send(206, headers, object.bytes.subarray(from, to));
 }
 
-function page(objects, state, html, holds) {
+function page(objects, state, html, holds, hold) {
   const json = {
     v: 1,
     room: "0123456789abcdef",
     token: Buffer.alloc(29, 1).toString("base64url"),
     depth: holds ? "media" : "assist",
-    hold_ms: 300,
+    hold_ms: hold,
     lan: true,
     objects: objects.map(({ list, bytes, ...object }) =>
       list.length > 128 * 16 ? object : { ...object, chunks: list.toString("base64") },
     ),
   };
-  const head = `<style data-flashback>@media (scripting:enabled){[data-flashback-hold]{animation:flashback-hold 300ms step-end}}
+  const head = `<style data-flashback>@media (scripting:enabled){[data-flashback-hold]{animation:flashback-hold ${hold}ms step-end}}
 @keyframes flashback-hold{from,to{translate:0 -99999px}}</style>
 <script type="application/json" id="flashback-page">${JSON.stringify(json).replaceAll("<", "\\u003c")}</script>
 <script async data-flashback src="/.flashback/client.js?v=1"></script>`;
   const images = objects.filter(({ type }) => type === "image/png");
-  const hold = holds && state.hot ? ' loading=lazy data-flashback-hold=""' : "";
-  const body = html ?? images.map(({ url }) => `<img src="${url}" width=60 height=60${hold}>`).join("\n");
+  const held = holds && state.hot ? ' loading=lazy data-flashback-hold=""' : "";
+  const body = html ?? images.map(({ url }) => `<img src="${url}" width=60 height=60${held}>`).join("\n");
   return `<!doctype html><html><head>${state.hot ? head : ""}<title>site</title></head><body>${body}</body></html>`;
 }
 

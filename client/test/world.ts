@@ -41,7 +41,7 @@ export interface World {
   visitors: Visitor[];
   fetched: number;
   objects: PageObject[];
-  bytes: Map<PageObject, Uint8Array>;
+  bytes: Map<PageObject, Uint8Array<ArrayBuffer>>;
 }
 
 /** Runs until nothing happens any more, or for two simulated minutes; `each` looks at every visitor after every event. */
@@ -103,9 +103,7 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
       assert(object);
       visitor.got[output.from] += chunkLength(object, output.chunk);
       // Law 2: what is held is what the origin has.
-      const at = (output.chunk - object.first) * CHUNK;
-      const held = visitor.swarm.store.get(output.chunk);
-      assert.deepEqual(held?.bytes, bytes.get(object)?.slice(at, at + CHUNK));
+      assert.deepEqual(visitor.swarm.store.get(output.chunk)?.bytes, chunkOf(bytes, object, output.chunk));
     } else {
       visitor.failed.push(output.chunk);
     }
@@ -116,9 +114,7 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
       const object = objectOf(objects, chunk);
       assert(object && objectOf(objects, chunk + count - 1) === object, "one fetch, one object");
       for (let one = chunk; !refused && one < chunk + count; one++) {
-        const at = (one - object.first) * CHUNK;
-        const part = bytes.get(object)?.slice(at, at + CHUNK);
-        assert(part);
+        const part = chunkOf(bytes, object, one);
         world.fetched += part.length;
         tell(visitor, { kind: "fetched", chunk: one, bytes: part });
       }
@@ -176,7 +172,7 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
 
 function page(lengths: number[], random: () => number): Pick<World, "objects" | "bytes"> {
   const objects: PageObject[] = [];
-  const all = new Map<PageObject, Uint8Array>();
+  const all = new Map<PageObject, Uint8Array<ArrayBuffer>>();
   let first = 0;
   for (const length of lengths) {
     const bytes = Uint8Array.from({ length }, () => Math.floor(random() * 256));
@@ -186,6 +182,13 @@ function page(lengths: number[], random: () => number): Pick<World, "objects" | 
     first += chunkCount(length);
   }
   return { objects, bytes: all };
+}
+
+function chunkOf(bytes: World["bytes"], object: PageObject, chunk: number): Uint8Array<ArrayBuffer> {
+  const at = (chunk - object.first) * CHUNK;
+  const all = bytes.get(object);
+  assert(all);
+  return all.slice(at, at + CHUNK);
 }
 
 /** The manifest's entry for `bytes`, with the digests made by node's own SHA-256. */

@@ -92,6 +92,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn pieces_are_what_was_pushed(
             frames in prop::collection::vec(0..2 * SEGMENT, 0..8),

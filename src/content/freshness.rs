@@ -121,7 +121,7 @@ fn policy(headers: &HeaderMap, directives: &CacheControl, now: SystemTime) -> Ca
     }
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::OK;
-    // An absurd Age would overflow the policy's sum, so a century stands for all that is older.
+    // An absurd Age would overflow sums of times, and so panic: a century stands for all that is older.
     relevant.insert(AGE, age_field(headers).min(CENTURY).into());
     *response.headers_mut() = relevant;
     let mut request = Request::new(());
@@ -209,6 +209,7 @@ mod tests {
             ),
             (&[("cache-control", "immutable")], &[86_399, 86_400], &[Fresh, No]),
             (&[], &[0, 1], &[Fresh, No]),
+            (&[("age", "99999999999999999999999")], &[0, 1], &[Fresh, No]),
             (
                 &[("last-modified", "Fri, 15 Jan 2027 07:58:20 GMT")],
                 &[9, 10],

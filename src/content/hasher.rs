@@ -108,6 +108,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn the_digests_do_not_depend_on_the_pieces(
             length in 0..3 * CHUNK + 2,

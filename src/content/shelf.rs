@@ -204,16 +204,12 @@ impl Shelf {
 
     /// Puts an object in the place of its older version.
     pub(super) fn insert(&self, object: &Arc<Object>) {
-        let older = self.objects.peek(object.key());
         self.by_digest
             .insert(object.digests().object, Arc::downgrade(object));
-        let mut evicted = Vec::new();
+        let mut gone = Vec::new();
         self.objects
-            .insert_with_lifecycle(object.key().clone(), Arc::clone(object), &mut evicted);
-        evicted
-            .iter()
-            .chain(&older)
-            .for_each(|object| self.forget(object));
+            .insert_with_lifecycle(object.key().clone(), Arc::clone(object), &mut gone);
+        gone.iter().for_each(|object| self.forget(object));
     }
 
     /// Removes what may not be shared any more.
@@ -248,7 +244,7 @@ impl Weighter<ObjectKey, Arc<Object>> for Weigh {
     }
 }
 
-/// Collects what an insertion pushed out.
+/// Collects what an insertion pushed out or replaced.
 #[derive(Clone)]
 struct Evicted;
 

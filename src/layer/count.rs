@@ -24,14 +24,14 @@ pub(super) enum Source {
     Store,
 }
 
-/// The same response, its bytes counted for `page`.
+/// The same response, its bytes counted in all, and for the page that they belong to.
 pub(super) fn counted(
     response: Response<Body>,
     source: Source,
     carrier: &Arc<Carrier>,
-    page: &Arc<HotPage>,
+    page: Option<&Arc<HotPage>>,
 ) -> Response<Body> {
-    let (carrier, page) = (Arc::clone(carrier), Arc::clone(page));
+    let (carrier, page) = (Arc::clone(carrier), page.cloned());
     response.map(|body| {
         Body::new(Counted {
             body,
@@ -46,7 +46,7 @@ struct Counted {
     body: Body,
     source: Source,
     carrier: Arc<Carrier>,
-    page: Arc<HotPage>,
+    page: Option<Arc<HotPage>>,
 }
 
 impl http_body::Body for Counted {
@@ -64,11 +64,19 @@ impl http_body::Body for Counted {
         {
             let length = bytes.len() as u64;
             let (total, page) = match self.source {
-                Source::Origin => (&self.carrier.tally.origin_bytes, &self.page.origin_bytes),
-                Source::Store => (&self.carrier.tally.store_bytes, &self.page.store_bytes),
+                Source::Origin => (
+                    &self.carrier.tally.origin_bytes,
+                    self.page.as_ref().map(|page| &page.origin_bytes),
+                ),
+                Source::Store => (
+                    &self.carrier.tally.store_bytes,
+                    self.page.as_ref().map(|page| &page.store_bytes),
+                ),
             };
             total.fetch_add(length, Relaxed);
-            page.fetch_add(length, Relaxed);
+            if let Some(page) = page {
+                page.fetch_add(length, Relaxed);
+            }
         }
         Poll::Ready(frame)
     }

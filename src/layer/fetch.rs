@@ -1,31 +1,48 @@
 //! One request for something of a hot page: answered from memory, by following another request's fetch, or by fetching it
 //! for everybody. What may not be shared goes to the inner service with the visitor's own request, untouched.
 
-use std::{future::poll_fn, panic, pin::pin, sync::Arc, time::SystemTime};
+use std::{
+    future::poll_fn,
+    panic,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::{BoxError, body::Body};
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, request};
+use http::{Request, Response, request};
 use http_body_util::BodyExt as _;
 use tokio::{sync::oneshot, time::timeout};
 use tower::Service;
 
-use super::{
-    carrier::Carrier,
-    count::{Source, counted},
-    pages::HotPage,
-};
+use super::{carrier::Carrier, count::Source, pages::HotPage};
 use crate::{
     content::{Encoding, Leader, Lookup, Object, ObjectKey, Outcome, ROUNDS, Reason, Verdict, Writer, relay},
     telemetry::metric,
 };
 
-/// What came of it.
-pub(super) enum Fetched<RB> {
-    /// A response that the store made or shaped, answering the visitor's own conditions and range.
-    Ours(Response<Body>),
-    /// The inner service's response to the visitor's own request.
-    Passed(Response<RB>),
+/// The answer to a visitor's request, its conditions and range minded.
+pub(super) struct Fetched {
+    pub(super) response: Response<Body>,
+    /// Who is asked for its bytes.
+    pub(super) source: Source,
+    /// Why it is this visitor's alone, if it is.
+    pub(super) unshared: Option<Reason>,
+}
+
+impl Fetched {
+    fn new<B>(response: Response<B>, source: Source) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self {
+            response: response.map(Body::new),
+            source,
+            unshared: None,
+        }
+    }
 }
 
 /// The visitor's request, and what it is part of.
@@ -67,7 +84,7 @@ pub(super) async fn fetch<S, B, RB>(
     carrier: &Arc<Carrier>,
     mut inner: S,
     asked: Asked<B>,
-) -> Result<Fetched<RB>, S::Error>
+) -> Result<Fetched, S::Error>
 where
     S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
     S::Future: Send + 'static,
@@ -76,68 +93,63 @@ where
     RB: http_body::Body<Data = Bytes> + Send + 'static,
     RB::Error: Into<BoxError>,
 {
+    let mut unshared = None;
     for _ in 0..ROUNDS {
         let now = SystemTime::now();
         match carrier.store.lookup(&asked.key, &asked.parts.headers, now) {
-            Lookup::Fresh(object) => return Ok(stored(carrier, &asked.page, &object, &asked.parts.headers)),
+            Lookup::Fresh(object) => return Ok(stored(&asked, &object)),
             Lookup::Stale(object, leader) => {
-                let answer = stored(carrier, &asked.page, &object, &asked.parts.headers);
+                let answer = stored(&asked, &object);
                 if let Some(leader) = leader {
-                    tokio::spawn(refresh(Arc::clone(carrier), inner, asked, leader));
+                    let (nobody, _) = oneshot::channel();
+                    tokio::spawn(run(Arc::clone(carrier), inner, asked, leader, nobody));
                 }
                 return Ok(answer);
             }
             Lookup::Lead(leader) => return lead(carrier, inner, asked, leader).await,
             Lookup::Pass(reason) => {
-                carrier.tally.passed(reason.as_str());
+                unshared = Some(reason);
                 break;
             }
-            Lookup::Filling(follower) => match timeout(carrier.settings.coalesce_wait, follower).await {
-                Ok(Outcome::Stored(object)) => {
-                    return Ok(stored(carrier, &asked.page, &object, &asked.parts.headers));
+            Lookup::Filling(mut follower) => {
+                match timeout(carrier.settings.coalesce_wait, &mut follower).await {
+                    Ok(Outcome::Stored(object)) => return Ok(stored(&asked, &object)),
+                    Ok(Outcome::Streaming(stream)) => {
+                        return Ok(Fetched::new(
+                            stream.answer(&asked.parts.headers, now),
+                            Source::Store,
+                        ));
+                    }
+                    Ok(Outcome::Again) => {}
+                    Ok(Outcome::Pass(reason)) => {
+                        unshared = Some(reason);
+                        break;
+                    }
+                    // The leading request hangs: an older copy stands in, or this one takes its own chance.
+                    Err(_) => {
+                        carrier.tally.fault(metric::ORIGIN_TIMEOUT);
+                        match follower.give_up(SystemTime::now()) {
+                            Some(older) => return Ok(stored(&asked, &older)),
+                            None => break,
+                        }
+                    }
                 }
-                Ok(Outcome::Streaming(stream)) => {
-                    let answer = stream.answer(&asked.parts.headers, now).map(Body::new);
-                    return Ok(Fetched::Ours(counted(
-                        answer,
-                        Source::Store,
-                        carrier,
-                        &asked.page,
-                    )));
-                }
-                Ok(Outcome::Again) => {}
-                Ok(Outcome::Pass(reason)) => {
-                    carrier.tally.passed(reason.as_str());
-                    break;
-                }
-                // The leading request hangs: this one takes its own chance.
-                Err(_) => {
-                    carrier.tally.fault(metric::ORIGIN_TIMEOUT);
-                    break;
-                }
-            },
+            }
         }
     }
-    inner.call(asked.into_request()).await.map(Fetched::Passed)
+    let response = inner.call(asked.into_request()).await?;
+    Ok(Fetched {
+        unshared,
+        ..Fetched::new(response, Source::Origin)
+    })
 }
 
-fn stored<RB>(
-    carrier: &Arc<Carrier>,
-    page: &Arc<HotPage>,
-    object: &Arc<Object>,
-    visitor: &HeaderMap,
-) -> Fetched<RB> {
-    page.page().admit(object);
-    let answer = object.answer(visitor, SystemTime::now()).map(Body::new);
-    Fetched::Ours(counted(answer, Source::Store, carrier, page))
-}
-
-/// What the fetching task tells the request that started it.
-enum Led<RB> {
-    /// The answer, growing or whole.
-    Answer(Response<Body>),
-    /// Not to be shared: its own response, to be shaped for its own visitor.
-    Own(Response<RB>, Reason),
+fn stored<B>(asked: &Asked<B>, object: &Arc<Object>) -> Fetched {
+    asked.page.page().admit(object);
+    Fetched::new(
+        object.answer(&asked.parts.headers, SystemTime::now()),
+        Source::Store,
+    )
 }
 
 /// Fetches for everybody, in a task of its own: a visitor who leaves must not take the crowd's copy along.
@@ -146,7 +158,7 @@ async fn lead<S, B, RB>(
     inner: S,
     asked: Asked<B>,
     leader: Leader,
-) -> Result<Fetched<RB>, S::Error>
+) -> Result<Fetched, S::Error>
 where
     S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
     S::Future: Send + 'static,
@@ -156,21 +168,9 @@ where
     RB::Error: Into<BoxError>,
 {
     let (tell, told) = oneshot::channel();
-    let visitor = asked.parts.headers.clone();
-    let page = Arc::clone(&asked.page);
     let task = tokio::spawn(run(Arc::clone(carrier), inner, asked, leader, tell));
     match told.await {
-        Ok(Ok(Led::Answer(answer))) => Ok(Fetched::Ours(counted(answer, Source::Origin, carrier, &page))),
-        Ok(Ok(Led::Own(response, reason))) => {
-            carrier.tally.passed(reason.as_str());
-            Ok(Fetched::Ours(counted(
-                relay(response, &visitor).map(Body::new),
-                Source::Origin,
-                carrier,
-                &page,
-            )))
-        }
-        Ok(Err(error)) => Err(error),
+        Ok(answer) => answer,
         // The task ended without a word: the inner service panicked. The server is to see that, as it would without us.
         Err(_) => match task.await {
             Err(failure) if failure.is_panic() => panic::resume_unwind(failure.into_panic()),
@@ -179,60 +179,56 @@ where
     }
 }
 
-/// Fetches anew in the background, with a request whose visitor has been answered from the older copy.
-async fn refresh<S, B, RB>(carrier: Arc<Carrier>, inner: S, asked: Asked<B>, leader: Leader)
-where
-    S: Service<Request<B>, Response = Response<RB>>,
-    RB: http_body::Body<Data = Bytes>,
-    RB::Error: Into<BoxError>,
-{
-    let (tell, _) = oneshot::channel();
-    run(carrier, inner, asked, leader, tell).await;
-}
-
+/// Sends the request, tells its visitor's answer as soon as there is one, and takes the body to its end for all others.
 async fn run<S, B, RB>(
     carrier: Arc<Carrier>,
     mut inner: S,
     asked: Asked<B>,
     leader: Leader,
-    tell: oneshot::Sender<Result<Led<RB>, S::Error>>,
+    tell: oneshot::Sender<Result<Fetched, S::Error>>,
 ) where
     S: Service<Request<B>, Response = Response<RB>>,
-    RB: http_body::Body<Data = Bytes>,
+    RB: http_body::Body<Data = Bytes> + Send + 'static,
     RB::Error: Into<BoxError>,
 {
     let page = Arc::clone(&asked.page);
     let visitor = asked.parts.headers.clone();
+    let path = Arc::clone(&asked.key.path_and_query);
     let mut request = asked.into_request();
     leader.prepare(request.headers_mut());
     carrier.tally.origin_fetch();
-    let response = match inner.call(request).await {
+    let response = inner.call(request).await;
+    let now = SystemTime::now();
+    // A visitor who has left hears nothing, and is no reason to stop.
+    let response = match response {
         Ok(response) => response,
         Err(error) => {
-            let now = SystemTime::now();
             let _ = tell.send(match leader.failed(now) {
-                Some(older) => Ok(Led::Answer(older.answer(&visitor, now).map(Body::new))),
+                Some(older) => Ok(Fetched::new(older.answer(&visitor, now), Source::Store)),
                 None => Err(error),
             });
             return;
         }
     };
-    let now = SystemTime::now();
     let (head, body) = response.into_parts();
     match leader.head(&head, body.size_hint().exact(), now) {
         Verdict::Fill(writer) => {
-            // A visitor who has left is no reason to stop.
-            let _ = tell.send(Ok(Led::Answer(writer.answer(&visitor, now).map(Body::new))));
-            if let Some(object) = fill(body, *writer).await {
+            let _ = tell.send(Ok(Fetched::new(writer.answer(&visitor, now), Source::Origin)));
+            if let Ok(Some(object)) = timeout(WHOLE, fill(body, *writer)).await {
                 page.page().admit(&object);
             }
         }
         Verdict::Stored(object) => {
             page.page().admit(&object);
-            let _ = tell.send(Ok(Led::Answer(object.answer(&visitor, now).map(Body::new))));
+            let _ = tell.send(Ok(Fetched::new(object.answer(&visitor, now), Source::Store)));
         }
         Verdict::Pass(reason) => {
-            let _ = tell.send(Ok(Led::Own(Response::from_parts(head, body), reason)));
+            page.page().retire(&path);
+            let own = relay(Response::from_parts(head, body), &visitor);
+            let _ = tell.send(Ok(Fetched {
+                unshared: Some(reason),
+                ..Fetched::new(own, Source::Origin)
+            }));
         }
     }
 }
@@ -260,3 +256,7 @@ where
         }
     }
 }
+
+/// Longest time for one whole object: the largest at the speed of a slow origin. A body that trickles must not hold its
+/// place among the fetches for ever.
+const WHOLE: Duration = Duration::from_mins(10);

@@ -14,45 +14,38 @@ use super::ResponseBody;
 
 pin_project! {
     /// Response future of [`FlashbackService`](super::FlashbackService).
-    pub struct ResponseFuture<F, RB, E> {
+    pub struct ResponseFuture<F, E> {
         #[pin]
-        kind: Kind<F, RB, E>,
+        kind: Kind<F, E>,
     }
 }
 
 pin_project! {
     #[project = KindProjection]
-    enum Kind<F, RB, E> {
+    enum Kind<F, E> {
         Calm { #[pin] inner: F },
-        Hot { ours: HotFuture<RB, E> },
+        Hot { ours: HotFuture<E> },
     }
 }
 
-/// What the hot path answers with: the inner service's response passed on, or one that was made here.
-pub(super) enum HotResponse<RB> {
-    /// The inner service's response, untouched.
-    Passed(Response<RB>),
-    /// A response of ours.
-    Ours(Response<Body>),
-}
+/// What the hot ways answer with is always a response of ours.
+pub(super) type HotFuture<E> = Pin<Box<dyn Future<Output = Result<Response<Body>, E>> + Send>>;
 
-pub(super) type HotFuture<RB, E> = Pin<Box<dyn Future<Output = Result<HotResponse<RB>, E>> + Send>>;
-
-impl<F, RB, E> ResponseFuture<F, RB, E> {
+impl<F, E> ResponseFuture<F, E> {
     pub(super) fn calm(inner: F) -> Self {
         Self {
             kind: Kind::Calm { inner },
         }
     }
 
-    pub(super) fn hot(ours: HotFuture<RB, E>) -> Self {
+    pub(super) fn hot(ours: HotFuture<E>) -> Self {
         Self {
             kind: Kind::Hot { ours },
         }
     }
 }
 
-impl<F, RB, E> Future for ResponseFuture<F, RB, E>
+impl<F, RB, E> Future for ResponseFuture<F, E>
 where
     F: Future<Output = Result<Response<RB>, E>>,
 {
@@ -63,15 +56,14 @@ where
             KindProjection::Calm { inner } => {
                 ready!(inner.poll(cx)).map(|response| response.map(ResponseBody::untouched))
             }
-            KindProjection::Hot { ours } => ready!(ours.as_mut().poll(cx)).map(|response| match response {
-                HotResponse::Passed(response) => response.map(ResponseBody::untouched),
-                HotResponse::Ours(response) => response.map(ResponseBody::ours),
-            }),
+            KindProjection::Hot { ours } => {
+                ready!(ours.as_mut().poll(cx)).map(|response| response.map(ResponseBody::ours))
+            }
         })
     }
 }
 
-impl<F, RB, E> fmt::Debug for ResponseFuture<F, RB, E> {
+impl<F, E> fmt::Debug for ResponseFuture<F, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind {
             Kind::Calm { .. } => "calm",

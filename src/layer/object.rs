@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::BoxError;
+use axum::{BoxError, body::Body};
 use bytes::Bytes;
 use http::{Request, Response};
 use tower::Service;
 
 use super::{
     carrier::{Carrier, Part},
-    fetch::{Asked, Fetched, fetch},
-    future::HotResponse,
+    count::{Source, counted},
+    fetch::{Asked, fetch},
 };
 use crate::content::{Encoding, Reference};
 
@@ -20,7 +20,7 @@ pub(super) async fn serve<S, B, RB>(
     mut inner: S,
     request: Request<B>,
     part: Part,
-) -> Result<HotResponse<RB>, S::Error>
+) -> Result<Response<Body>, S::Error>
 where
     S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
     S::Future: Send + 'static,
@@ -29,19 +29,18 @@ where
     RB: http_body::Body<Data = Bytes> + Send + 'static,
     RB::Error: Into<BoxError>,
 {
+    let Part { page, host } = part;
     // A visitor that takes no coding that we know, and refuses the plain object, is the origin's.
     let Some(encoding) = Encoding::preferred(request.headers()) else {
-        return inner.call(request).await.map(HotResponse::Passed);
+        let response = inner.call(request).await?.map(Body::new);
+        return Ok(counted(response, Source::Origin, &carrier, Some(&page)));
     };
     let (parts, body) = request.into_parts();
-    let Part { page, host } = part;
-    let asked = Asked::new(parts, body, &host, encoding, page);
-    asked
-        .page
-        .page()
-        .refer(&asked.key.path_and_query, Reference::Followed);
-    Ok(match fetch(&carrier, inner, asked).await? {
-        Fetched::Ours(response) => HotResponse::Ours(response),
-        Fetched::Passed(response) => HotResponse::Passed(response),
-    })
+    let asked = Asked::new(parts, body, &host, encoding, Arc::clone(&page));
+    page.page().refer(&asked.key.path_and_query, Reference::Followed);
+    let fetched = fetch(&carrier, inner, asked).await?;
+    if let Some(reason) = fetched.unshared {
+        carrier.tally.passed(reason.as_str());
+    }
+    Ok(counted(fetched.response, fetched.source, &carrier, Some(&page)))
 }

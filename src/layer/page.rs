@@ -5,7 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use axum::{BoxError, body::Body};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request};
+use http::{HeaderValue, Request, Response, StatusCode, header, request};
 use tower::Service;
 use url::Url;
 
@@ -13,9 +13,9 @@ use super::{
     Depth, asset,
     carrier::{Carrier, Visit},
     coding,
+    count::{Source, counted},
     fetch::{Asked, Fetched, fetch},
-    future::HotResponse,
-    gate::{self, Injection},
+    gate::{self, Injection, Passed},
     inject::{self, Injected, Plan, Snippet, Variant},
     introducer::Stun,
     pages::Listed,
@@ -31,7 +31,7 @@ pub(super) async fn carry<S, B, RB>(
     mut inner: S,
     request: Request<B>,
     visit: Visit,
-) -> Result<HotResponse<RB>, S::Error>
+) -> Result<Response<Body>, S::Error>
 where
     S: Service<Request<B>, Response = Response<RB>> + Send + 'static,
     S::Future: Send + 'static,
@@ -41,15 +41,13 @@ where
     RB::Error: Into<BoxError>,
 {
     let (mut parts, body) = request.into_parts();
-    let url = page_url(&parts, &visit.host);
-    let (Ok(()), Some(url)) = (
-        gate::may_carry_request(&parts).map_err(|passed| carrier.tally.passed(passed.as_str())),
-        url,
-    ) else {
-        return inner
-            .call(Request::from_parts(parts, body))
-            .await
-            .map(HotResponse::Passed);
+    let url = match (gate::may_carry_request(&parts), page_url(&parts, &visit.host)) {
+        (Ok(()), Some(url)) => url,
+        (refused, _) => {
+            carrier.tally.passed(refused.err().map_or(NO_URL, Passed::as_str));
+            let response = inner.call(Request::from_parts(parts, body)).await?.map(Body::new);
+            return Ok(counted(response, Source::Origin, &carrier, Some(&visit.page)));
+        }
     };
     let variant = variant(&carrier, &visit);
     let ours = variant.restore_validators(&mut parts.headers);
@@ -64,15 +62,15 @@ where
         Encoding::Identity,
         Arc::clone(&visit.page),
     );
-    let response = match fetch(&carrier, inner, asked).await? {
-        Fetched::Ours(response) => response,
-        Fetched::Passed(response) => response.map(Body::new),
-    };
+    let Fetched {
+        mut response, source, ..
+    } = fetch(&carrier, inner, asked).await?;
     if response.status() == StatusCode::NOT_MODIFIED {
-        return Ok(HotResponse::Ours(not_modified(
-            response,
-            ours.then_some(&variant),
-        )));
+        // About a carried page if a tag of ours was asked for, else about the origin's own.
+        if ours {
+            variant.rewrite_head(response.headers_mut());
+        }
+        return Ok(counted(response, source, &carrier, Some(&visit.page)));
     }
     let response = coding::decoded(response).await;
     let carried = Visited {
@@ -82,7 +80,8 @@ where
         variant,
     }
     .inject(response);
-    Ok(HotResponse::Ours(coding::encoded(carried, &visitor).await))
+    let response = coding::encoded(carried, &visitor).await;
+    Ok(counted(response, source, &carrier, Some(&visit.page)))
 }
 
 /// A visit whose page has come.
@@ -103,7 +102,7 @@ impl Visited<'_> {
                 return Response::from_parts(head, body);
             }
         };
-        let listed = self.visit.page.listed();
+        let listed = self.visit.page.listed(SystemTime::now());
         // Until an object is known there is nothing to carry; the page is only read for what it refers to.
         let snippet = if listed.is_empty() {
             None
@@ -191,11 +190,5 @@ fn variant(carrier: &Carrier, visit: &Visit) -> Variant {
     Variant::new(&format!("{}.{}.{period}", asset::version(), visit.page.room))
 }
 
-/// The origin's `304`: about a carried page if a tag of ours was asked for, else about the origin's own.
-fn not_modified(mut response: Response<Body>, variant: Option<&Variant>) -> Response<Body> {
-    let headers: &mut HeaderMap = response.headers_mut();
-    if let Some(variant) = variant {
-        variant.rewrite_head(headers);
-    }
-    response
-}
+/// The reason of a request whose own address cannot be read, next to those of the gate.
+const NO_URL: &str = "address";

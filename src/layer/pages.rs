@@ -1,8 +1,11 @@
 //! The hot pages of this process: which there are, what belongs to each, and what each has cost so far.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::SystemTime,
 };
 
 use dashmap::DashMap;
@@ -52,12 +55,13 @@ impl HotPage {
     }
 
     /// The manifest as pages are told it, written anew only when it has changed.
-    pub(super) fn listed(&self) -> Listed {
+    pub(super) fn listed(&self, now: SystemTime) -> Listed {
         let page = self.page();
-        let version = page.manifest().version();
+        // What is listed, and how much of it is still fresh: an entry goes stale without a new version.
+        let version = (page.manifest().version(), page.current(now).count());
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         if listed.version != Some(version) {
-            *listed = Listed::of(page.entries(), version);
+            *listed = Listed::of(&page.current(now).collect::<Vec<_>>(), version);
         }
         listed.clone()
     }
@@ -72,7 +76,7 @@ impl HotPage {
 /// A manifest in the forms that a page needs.
 #[derive(Clone, Debug)]
 pub(super) struct Listed {
-    version: Option<u64>,
+    version: Option<(u64, usize)>,
     /// The JSON list.
     pub(super) objects: Objects,
     /// What may be held.
@@ -81,7 +85,7 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    fn of(entries: &[Entry], version: u64) -> Self {
+    fn of(entries: &[&Entry], version: (u64, usize)) -> Self {
         let carried = Carried::new(
             entries
                 .iter()

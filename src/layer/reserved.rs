@@ -36,9 +36,11 @@ pub(super) async fn answer(carrier: Arc<Carrier>, parts: Parts) -> Response<Body
     match name.split_once('/') {
         None if name == "live" => live(&carrier),
         None if name == "signal" => signal(&carrier, parts).await,
-        None => asset::answer(name, parts.uri.query(), &parts.headers)
-            .await
-            .unwrap_or_else(not_found),
+        None => match asset::answer(name, parts.uri.query(), &parts.headers).await {
+            // Part of what a crowd costs, whichever of its pages the browser came from.
+            Some(asset) => counted(asset, Source::Store, &carrier, None),
+            None => not_found(),
+        },
         Some(("object", digest)) => object(&carrier, digest, &parts.headers),
         Some(("digests", digest)) => digests(&carrier, digest),
         Some(_) => not_found(),
@@ -72,7 +74,7 @@ fn object(carrier: &Arc<Carrier>, digest: &str, headers: &HeaderMap) -> Response
         object.answer(headers, SystemTime::now()).map(Body::new),
         Source::Store,
         carrier,
-        &page,
+        Some(&page),
     )
 }
 
@@ -92,7 +94,7 @@ fn digests(carrier: &Arc<Carrier>, digest: &str) -> Response<Body> {
         header::CACHE_CONTROL,
         HeaderValue::from_static("public, max-age=31536000, immutable"),
     );
-    counted(response, Source::Store, carrier, &page)
+    counted(response, Source::Store, carrier, Some(&page))
 }
 
 /// What is in memory and in the manifest of a hot page.

@@ -14,7 +14,6 @@ use tower::Service;
 use super::{
     ResponseBody, ResponseFuture,
     carrier::{Carrier, Route},
-    future::HotResponse,
     object, page, reserved,
 };
 
@@ -53,7 +52,7 @@ where
 {
     type Response = Response<ResponseBody<RB>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, RB, S::Error>;
+    type Future = ResponseFuture<S::Future, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -64,7 +63,7 @@ where
             // None of our endpoints reads a body, so the visitor's is dropped with its type.
             let (parts, _) = request.into_parts();
             let answer = reserved::answer(Arc::clone(&self.carrier), parts);
-            return ResponseFuture::hot(Box::pin(async move { Ok(HotResponse::Ours(answer.await)) }));
+            return ResponseFuture::hot(Box::pin(async move { Ok(answer.await) }));
         }
         if *request.method() != Method::GET && *request.method() != Method::HEAD {
             return ResponseFuture::calm(self.inner.call(request));

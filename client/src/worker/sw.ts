@@ -12,7 +12,7 @@ const GREETING = 2000;
 
 declare const self: ServiceWorkerGlobalScope;
 
-/** A page that has greeted, and what may be asked of it, by path. */
+/** A page that has greeted, and what may be asked of it, by address. */
 interface Visitor extends Page {
   objects: Map<string, Carried>;
 }
@@ -33,8 +33,8 @@ self.addEventListener("message", (event) => {
   const client = (event.source as Client | null)?.id;
   const message = event.data as ToWorker | null;
   const port = event.ports[0];
-  if (!client) return;
-  switch (message?.kind) {
+  if (!client || !message) return;
+  switch (message.kind) {
     case "flashback:hello":
       if (port) event.waitUntil(greet(client, port, message.objects));
       break;
@@ -57,8 +57,7 @@ self.addEventListener("fetch", (event) => {
     if (!calm && !strangers.has(clientId)) event.waitUntil(muse(clientId));
     return;
   }
-  const url = new URL(request.url);
-  const object = url.origin === self.location.origin && visitor.objects.get(url.pathname + url.search);
+  const object = visitor.objects.get(request.url);
   if (object && carriable(request)) event.respondWith(carry(request, visitor, object));
 });
 
