@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
+    collections::HashMap,
     net::{Ipv4Addr, SocketAddr},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -19,6 +20,8 @@ use tokio::{
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_visitors_are_a_crowd_within_five_seconds() {
     let proxy = Proxy::start().await;
+    // The past of the scenario: without one, no traffic is a surge, it may always have been so.
+    tokio::time::sleep(Duration::from_secs(3)).await;
     let surge = crowd(proxy.site, Duration::from_millis(50), |visit| {
         Ipv4Addr::new(127, 0, 1, (visit % 200) as u8 + 1)
     });
@@ -30,7 +33,7 @@ async fn two_hundred_visitors_are_a_crowd_within_five_seconds() {
     };
     println!("hot after {:?}: {hot}", began.elapsed());
     assert_eq!(hot["state"], "hot");
-    assert_eq!(hot["key"], format!("{}/", proxy.site.ip()));
+    assert_eq!(hot["key"], format!("{}/", proxy.site));
     assert!(!hot["rule"].as_str().unwrap().is_empty());
     assert!([1, 10, 60].contains(&hot["scale_s"].as_u64().unwrap()), "{hot}");
     assert!(hot["rate"].as_f64().unwrap() >= 5.0, "{hot}");
@@ -113,20 +116,20 @@ impl Drop for Proxy {
     }
 }
 
-/// The addresses of the site and of the operators, from the lines that the binary promises.
+/// The addresses of the site and of the operators, from the three lines that the binary promises.
 fn announced(output: impl std::io::Read) -> (SocketAddr, SocketAddr) {
     let lines = std::io::BufRead::lines(std::io::BufReader::new(output));
-    let (mut site, mut admin) = (None, None);
-    for line in lines {
-        let line = line.unwrap();
-        let address = |what: &str| line.strip_prefix(what)?.strip_prefix(" http://")?.parse().ok();
-        site = site.or(address("listening"));
-        admin = admin.or(address("admin"));
-        if let (Some(site), Some(admin)) = (site, admin) {
-            return (site, admin);
-        }
-    }
-    panic!("the binary ended without naming its addresses")
+    let named: HashMap<String, String> = lines
+        .take(3)
+        .filter_map(|line| {
+            line.unwrap()
+                .split_once(' ')
+                .map(|(what, address)| (what.to_owned(), address.to_owned()))
+        })
+        .collect();
+    let address = |what: &str| named.get(what)?.strip_prefix("http://")?.parse().ok();
+    let addresses = address("listening").zip(address("admin"));
+    addresses.unwrap_or_else(|| panic!("the binary did not name its addresses, but said {named:?}"))
 }
 
 /// One visit at every tick of `pace`, for ever; `address` tells from where the visits come.
@@ -150,7 +153,7 @@ async fn get(site: SocketAddr, from: Ipv4Addr, path: &str) -> std::io::Result<St
     let request = format!(
         "GET {path} HTTP/1.1\r\nhost: {}\r\naccept: text/html\r\nsec-fetch-dest: document\r\nconnection: close\r\n\
          user-agent: Mozilla/5.0 Chrome/140.0.0.0\r\n\r\n",
-        site.ip()
+        site
     );
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
