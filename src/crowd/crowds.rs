@@ -99,6 +99,12 @@ impl Crowds {
         track.state()
     }
 
+    /// The key under which a page is counted.
+    pub fn key(&self, host: &str, path: &str, query: Option<&str>) -> Key {
+        let naming = &self.plan.naming;
+        naming.key(naming.page(host, path, query), host, path, query)
+    }
+
     /// Counts requests that someone else has counted already, as logs by the minute have: all of one page, in one epoch, by
     /// one client as far as the audience is concerned.
     pub fn observe_many(&self, now: Time, sighting: &Sighting<'_>, requests: u32) -> State {

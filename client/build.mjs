@@ -1,0 +1,51 @@
+// Bundles the three scripts into dist/, or with --test the tests into .build/. Same input, same bytes.
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { build } from "esbuild";
+import { minify } from "terser";
+
+// The oldest browsers that have all that the client uses (`??=`, `at`, static imports of nothing).
+const target = ["chrome100", "firefox100", "safari15.4"];
+
+async function bundle(name, entry, format) {
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    format,
+    target,
+    charset: "utf8",
+    legalComments: "none",
+    logLevel: "warning",
+    write: false,
+  });
+  // esbuild bundles, terser minifies: it inlines what is called once, which esbuild does not, which is worth 5 % of the budget.
+  const { code } = await minify(outputFiles[0].text, {
+    ecma: 2020,
+    module: format === "esm",
+    toplevel: true,
+    compress: { passes: 4, inline: 3 },
+  });
+  writeFileSync(`dist/${name}`, `${code}\n`);
+}
+
+async function tests() {
+  rmSync(".build", { recursive: true, force: true });
+  await build({
+    entryPoints: readdirSync("test").filter((name) => name.endsWith(".test.ts")).map((name) => `test/${name}`),
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    outdir: ".build",
+    outExtension: { ".js": ".mjs" },
+    sourcemap: "inline",
+    logLevel: "warning",
+  });
+}
+
+if (process.argv.includes("--test")) {
+  await tests();
+} else {
+  mkdirSync("dist", { recursive: true });
+  await bundle("client.js", "src/main.ts", "iife");
+  await bundle("sw.js", "src/worker/sw.ts", "iife");
+  await bundle("panel.js", "src/panel.ts", "esm");
+}

@@ -1,0 +1,47 @@
+/**
+ * A chunk in the making: the place where law 2 is kept. Nothing leaves here before it matched a digest that leads back to
+ * the origin's. Pure.
+ */
+import { BLOCK } from "./manifest";
+import { DIGEST, digest, matches } from "./sha256";
+import type { Held } from "./store";
+
+/** Blocks arrive in order; `next` is the first that lacks, and where another neighbour takes over. */
+export interface Partial {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly digests: Uint8Array;
+  next: number;
+}
+
+/** A chunk of `length` bytes to be filled, if `digests` are the block digests that the chunk's digest stands for. */
+export function begin(length: number, digests: Uint8Array, expected: Uint8Array): Partial | undefined {
+  const fits = digests.length === Math.ceil(length / BLOCK) * DIGEST;
+  return fits && matches(digests, expected) ? { bytes: new Uint8Array(length), digests, next: 0 } : undefined;
+}
+
+/** Takes the next block, if it is the origin's. */
+export function add(partial: Partial, bytes: Uint8Array): boolean {
+  const from = partial.next * BLOCK;
+  const length = Math.min(BLOCK, partial.bytes.length - from);
+  if (bytes.length !== length || !matches(bytes, digestAt(partial))) return false;
+  partial.bytes.set(bytes, from);
+  partial.next++;
+  return true;
+}
+
+export function complete(partial: Partial): boolean {
+  return partial.next * DIGEST === partial.digests.length;
+}
+
+/** A chunk that came whole, if it is the origin's. */
+export function verify(bytes: Uint8Array<ArrayBuffer>, expected: Uint8Array): Held | undefined {
+  const digests = new Uint8Array(Math.ceil(bytes.length / BLOCK) * DIGEST);
+  for (let at = 0; at * BLOCK < bytes.length; at++) {
+    digests.set(digest(bytes.subarray(at * BLOCK, (at + 1) * BLOCK)), at * DIGEST);
+  }
+  return matches(digests, expected) ? { bytes, digests } : undefined;
+}
+
+function digestAt({ digests, next }: Partial): Uint8Array {
+  return digests.subarray(next * DIGEST, (next + 1) * DIGEST);
+}

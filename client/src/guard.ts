@@ -1,0 +1,23 @@
+/** Who is not enlisted: visitors that cannot, and those who said that they would rather not. */
+
+/** What not every browser has, and TypeScript's library does not know. */
+interface Asking extends Navigator {
+  connection?: { saveData?: boolean; type?: string; effectiveType?: string };
+  globalPrivacyControl?: boolean;
+}
+
+/** Why this visitor is left alone; undefined if it may take part. */
+export function refusal(navigator: Asking): string | undefined {
+  const { connection } = navigator;
+  if (!isSecureContext || !("serviceWorker" in navigator)) return "no service worker";
+  if (typeof RTCPeerConnection !== "function") return "no WebRTC";
+  if (navigator.globalPrivacyControl) return "privacy control";
+  if (connection?.saveData) return "saving data";
+  if (connection?.type === "cellular" || /2g|3g/.test(connection?.effectiveType ?? "")) return "cellular";
+  return undefined;
+}
+
+/** Whether this is a phone or the like: less memory is used, and nothing is given while the page is hidden. */
+export function mobile(): boolean {
+  return /Mobi|Android|iPhone|iPad/.test(navigator.userAgent);
+}

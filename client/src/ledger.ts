@@ -1,0 +1,39 @@
+/**
+ * What this visitor got and gave, in payload bytes. Pure.
+ *
+ * > **Law 3.** At every instant a visitor has sent at most as many payload bytes as it has received of this site's
+ * > swarm content, origin bytes counted.
+ */
+
+/** Bytes of payload in this visit, verified only. */
+export interface Ledger {
+  origin: number;
+  peer: number;
+  given: number;
+}
+
+/** One unit of the credit that visitors tell each other: 2 KiB. */
+export const CREDIT_UNIT = 2048;
+/** No more units than this are told: a neighbour needs "enough", not the sum. */
+export const CREDIT_MOST = 16;
+
+export function ledger(): Ledger {
+  return { origin: 0, peer: 0, given: 0 };
+}
+
+/** What was received less what was sent: never below zero. */
+export function credit(of: Ledger): number {
+  return of.origin + of.peer - of.given;
+}
+
+/** The credit as neighbours are told it, in units of 2 KiB. */
+export function stated(of: Ledger): number {
+  return Math.min(CREDIT_MOST, Math.floor(credit(of) / CREDIT_UNIT));
+}
+
+/** Books `bytes` as given, before they go; false, and nothing booked, where law 3 forbids it. */
+export function give(of: Ledger, bytes: number): boolean {
+  if (bytes > credit(of)) return false;
+  of.given += bytes;
+  return true;
+}

@@ -1,0 +1,64 @@
+/**
+ * The objects of the page that visitors may pass on, and where each chunk of the room belongs. Pure; how it is read from
+ * the page is `page.ts`'s business.
+ */
+import { fromHex } from "./hex";
+import { DIGEST, matches } from "./sha256";
+
+/** Bytes of a chunk: what is held and asked for. */
+export const CHUNK = 16_384;
+/** Bytes of a block: what is verified and credited. */
+export const BLOCK = 1_024;
+/** Blocks of a whole chunk. */
+export const BLOCKS = CHUNK / BLOCK;
+
+/** One object: `url` is absolute, `first` numbers its first chunk in the room, `chunks` holds their digests once they are known. */
+export interface PageObject {
+  readonly url: string;
+  readonly type: string;
+  readonly length: number;
+  readonly etag: string;
+  readonly first: number;
+  readonly digest: string;
+  readonly headers: Readonly<Record<string, string>>;
+  chunks: Uint8Array | undefined;
+}
+
+/** All objects, by rising `first`. */
+export type Manifest = readonly PageObject[];
+
+/** How many chunks an object of `length` bytes has. */
+export function chunkCount(length: number): number {
+  return Math.ceil(length / CHUNK);
+}
+
+/** The object that `chunk` is part of. */
+export function objectOf(manifest: Manifest, chunk: number): PageObject | undefined {
+  let low = 0;
+  let high = manifest.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (manifest[middle]!.first <= chunk) low = middle + 1;
+    else high = middle;
+  }
+  const object = manifest[low - 1];
+  return object && chunk < object.first + chunkCount(object.length) ? object : undefined;
+}
+
+/** Bytes of `chunk`, which is one of `object`'s. */
+export function chunkLength(object: PageObject, chunk: number): number {
+  return Math.min(CHUNK, object.length - (chunk - object.first) * CHUNK);
+}
+
+/** The digest that `chunk` of `object` must have; undefined while it is not known. */
+export function chunkDigest(object: PageObject, chunk: number): Uint8Array | undefined {
+  const at = (chunk - object.first) * DIGEST;
+  return object.chunks?.subarray(at, at + DIGEST);
+}
+
+/** Takes a fetched list of digests, if it is the one that the object's own digest names. */
+export function learn(object: PageObject, chunks: Uint8Array): boolean {
+  if (chunks.length !== chunkCount(object.length) * DIGEST || !matches(chunks, fromHex(object.digest))) return false;
+  object.chunks = chunks;
+  return true;
+}

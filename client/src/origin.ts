@@ -1,0 +1,74 @@
+/** The way out: objects and digest lists from the origin itself, over HTTP, by their digests. */
+import { CHUNK, chunkLength, learn, type PageObject } from "./manifest";
+import { PREFIX } from "./port";
+import { join } from "./wire";
+
+/** Milliseconds before a request that broke is made again. */
+const RETRY = 250;
+/** Seconds of Retry-After that a page waits for: an ordinary request, which is never deferred, is better then. */
+const AFTER_MOST = 5;
+
+/**
+ * Fetches `count` chunks of `object` and delivers each as soon as it is there, not verified. Gives the milliseconds after
+ * which what is lacking is worth another try, undefined if it is not. Never rejects.
+ */
+export async function fetchChunks(
+  object: PageObject,
+  chunk: number,
+  count: number,
+  stop: AbortSignal,
+  deliver: (chunk: number, bytes: Uint8Array<ArrayBuffer>) => void,
+): Promise<number | undefined> {
+  const from = (chunk - object.first) * CHUNK;
+  const to = Math.min(from + count * CHUNK, object.length);
+  try {
+    const response = await fetch(`${PREFIX}object/${object.digest}`, {
+      headers: { range: `bytes=${from}-${to - 1}` },
+      // The browser's cache lets only one request at a time to the same object pass.
+      cache: "no-store",
+      signal: stop,
+    });
+    if (response.status === 503) return retryAfter(response);
+    const right = response.headers.get("content-range") === `bytes ${from}-${to - 1}/${object.length}`;
+    if (response.status !== 206 || !right || !response.body) return undefined;
+    await cut(response.body.getReader(), object, chunk, deliver);
+    return 0;
+  } catch {
+    return RETRY;
+  }
+}
+
+/** Fetches the list of an object's digests, if it is still lacking; false if it cannot be had. */
+export async function fetchDigests(object: PageObject, stop: AbortSignal): Promise<boolean> {
+  if (object.chunks) return true;
+  try {
+    const response = await fetch(`${PREFIX}digests/${object.digest}`, { signal: stop });
+    return response.ok && learn(object, new Uint8Array(await response.arrayBuffer()));
+  } catch {
+    return false;
+  }
+}
+
+/** Cuts a body that begins at `chunk` into chunks. What is left over, or comes after the object, is not delivered. */
+async function cut(
+  body: ReadableStreamDefaultReader<Uint8Array>,
+  object: PageObject,
+  chunk: number,
+  deliver: (chunk: number, bytes: Uint8Array<ArrayBuffer>) => void,
+): Promise<void> {
+  for (let rest = new Uint8Array(); ; ) {
+    const { value } = await body.read();
+    if (!value) return;
+    rest = join([rest, value]);
+    for (let length = chunkLength(object, chunk); length > 0 && rest.length >= length; length = chunkLength(object, chunk)) {
+      deliver(chunk++, rest.slice(0, length));
+      rest = rest.subarray(length);
+    }
+  }
+}
+
+/** Milliseconds that a saturated origin wants to be left alone; more than the page can wait for counts as never. */
+function retryAfter(response: Response): number | undefined {
+  const seconds = Number(response.headers.get("retry-after") ?? 1);
+  return seconds <= AFTER_MOST ? seconds * 1000 : undefined;
+}

@@ -1,0 +1,53 @@
+/** What the server put into the page (`docs/protocol.md`, in the page), read and validated once. */
+import { fromBase64, fromHex } from "./hex";
+import type { Manifest, PageObject } from "./manifest";
+
+export interface Page {
+  room: Uint8Array;
+  token: Uint8Array;
+  /** For how long elements may be held until the worker controls the page. */
+  holdMilliseconds: number;
+  /** Whether addresses of private networks may be told and tried. */
+  lan: boolean;
+  /** A `stun:` URL. */
+  stun: string | undefined;
+  manifest: Manifest;
+}
+
+/** The JSON as it stands in the page. It is the origin's own: what is wrong in it fails at a digest, and costs no more. */
+interface Json {
+  v: number;
+  room: string;
+  token: string;
+  hold_ms: number;
+  lan?: boolean;
+  stun?: number | string;
+  objects: (Omit<PageObject, "chunks" | "headers"> & { chunks?: string; headers?: Record<string, string> })[];
+}
+
+/** The page's own description; undefined if there is none, or one of another version or form. */
+export function readPage(text: string | null | undefined, base: string): Page | undefined {
+  try {
+    return parse(JSON.parse(text ?? "") as Json, base);
+  } catch {
+    return undefined;
+  }
+}
+
+function parse(json: Json, base: string): Page | undefined {
+  if (json.v !== 1) return undefined;
+  const manifest = json.objects.map((object) => ({
+    ...object,
+    url: new URL(object.url, base).href,
+    headers: object.headers ?? {},
+    chunks: object.chunks === undefined ? undefined : fromBase64(object.chunks),
+  }));
+  return {
+    room: fromHex(json.room),
+    token: fromBase64(json.token),
+    holdMilliseconds: json.hold_ms,
+    lan: json.lan === true,
+    stun: typeof json.stun === "number" ? `stun:${new URL(base).hostname}:${json.stun}` : json.stun,
+    manifest: manifest.sort((a, b) => a.first - b.first),
+  };
+}

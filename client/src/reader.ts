@@ -1,0 +1,61 @@
+/** One request of the page that the worker passes on: bytes are pulled from the store as they come, in order. */
+import { CHUNK, type PageObject } from "./manifest";
+import type { Pull, Push } from "./port";
+import type { Store } from "./store";
+
+/** Chunks (1 MiB) ahead of a reader: images whole, video a few seconds, and no memory for what nobody may watch. */
+const AHEAD = 64;
+
+export interface Reader {
+  readonly object: PageObject;
+  readonly port: MessagePort;
+  /** The next byte of the object, and the end. */
+  at: number;
+  readonly to: number;
+  /** Since when the worker waits for an answer, if it does. */
+  hungry: number | undefined;
+}
+
+export interface ReaderEvents {
+  /** The worker wants more. */
+  pulled(reader: Reader): void;
+  /** The request is over. */
+  stopped(reader: Reader): void;
+}
+
+export function reader(object: PageObject, at: number, to: number, port: MessagePort, on: ReaderEvents): Reader {
+  const reader: Reader = { object, port, at, to, hungry: undefined };
+  port.onmessage = ({ data }: MessageEvent<Pull>) => {
+    if (data.kind === "stop") {
+      on.stopped(reader);
+      return;
+    }
+    reader.hungry = performance.now();
+    on.pulled(reader);
+  };
+  return reader;
+}
+
+/** Answers a hungry reader with what is there of one chunk; true if something was. */
+export function feed(reader: Reader, store: Store): boolean {
+  const within = reader.at % CHUNK;
+  const held = reader.hungry !== undefined && store.get(reader.object.first + Math.floor(reader.at / CHUNK));
+  if (!held) return false;
+  // A copy, because it is given away.
+  const bytes = held.bytes.slice(within, within + reader.to - reader.at);
+  reader.at += bytes.length;
+  reader.hungry = undefined;
+  tell(reader, { kind: "bytes", bytes: bytes.buffer }, [bytes.buffer]);
+  return true;
+}
+
+export function tell(reader: Reader, message: Push, transfer: Transferable[] = []): void {
+  reader.port.postMessage(message, transfer);
+}
+
+/** The chunks that a reader needs next, of the room: as far ahead as is worth having before it is read. */
+export function ahead(reader: Reader): [from: number, to: number] {
+  const first = Math.floor(reader.at / CHUNK);
+  const last = Math.ceil(reader.to / CHUNK);
+  return [reader.object.first + first, reader.object.first + Math.min(last, first + AHEAD)];
+}

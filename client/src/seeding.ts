@@ -1,0 +1,70 @@
+/**
+ * The origin's share: which chunks are fetched from it, when neighbours do not or cannot bring them. Pure part of
+ * `swarm.ts`; `origin.ts` does the fetching.
+ */
+import { holders } from "./asking";
+import { objectOf } from "./manifest";
+import type { Wanted } from "./neighbour";
+import type { Input, Swarm } from "./swarm";
+
+/** Requests to the origin at a time, and chunks of each (256 KiB): a seed, not a flood. */
+const FETCHES = 4;
+const RUN = 16;
+/** Abandoned chunks looked at in one go: all that the requests above can carry. */
+const LOOK = FETCHES * RUN;
+/** Milliseconds for which a chunk may be with no neighbour that can give it. */
+const PATIENCE = 500;
+/** Neighbours that may fail a chunk, and refusals of the origin, before the next way is taken. */
+const FAILURES = 2;
+const REFUSALS = 3;
+
+/** Milliseconds for which neighbours are hoped for before the origin is asked: a link takes 50 to 500. */
+export const JOIN_PATIENCE = 1500;
+
+/** Gives the most urgent of the abandoned chunks to the origin, neighbouring ones in one request. */
+export function fetchAll(of: Swarm, now: number): void {
+  let looked = 0;
+  for (const [chunk, entry] of of.wanted) {
+    if (of.fetches >= FETCHES || looked >= LOOK) return;
+    if (entry.from !== "nobody") continue;
+    looked++;
+    if (!abandoned(of, chunk, entry, now)) continue;
+    const count = run(of, chunk, now);
+    of.fetches++;
+    of.outputs.push({ kind: "fetch", chunk, count });
+  }
+}
+
+/** A fetch has ended: what it did not bring is tried again, elsewhere or later, and given up after that. */
+export function ended(of: Swarm, { chunk, count, again }: Input & { kind: "ended" }, now: number): void {
+  of.fetches--;
+  for (let one = chunk; one < chunk + count; one++) {
+    const entry = of.wanted.get(one);
+    if (entry?.from !== "origin") continue;
+    entry.from = "nobody";
+    entry.later = now + (again ?? 0);
+    if (again !== undefined && ++entry.refusals < REFUSALS) continue;
+    of.wanted.delete(one);
+    of.outputs.push({ kind: "failed", chunk: one });
+  }
+}
+
+/** Marks `chunk` and what follows it in the same object and state; gives their number. */
+function run(of: Swarm, chunk: number, now: number): number {
+  const object = objectOf(of.manifest, chunk);
+  let count = 0;
+  for (; count < RUN; count++) {
+    const entry = of.wanted.get(chunk + count);
+    if (!entry || objectOf(of.manifest, chunk + count) !== object || !abandoned(of, chunk + count, entry, now)) break;
+    entry.from = "origin";
+  }
+  return count;
+}
+
+/** Whether the neighbours had their chance. */
+function abandoned(of: Swarm, chunk: number, entry: Wanted, now: number): boolean {
+  if (entry.from !== "nobody" || now < entry.later) return false;
+  if (of.neighbours.size === 0) return now >= of.hope;
+  if (holders(of, chunk) > 0) entry.covered = now;
+  return entry.failures >= FAILURES || now - entry.covered >= PATIENCE;
+}

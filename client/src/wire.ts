@@ -1,0 +1,156 @@
+/**
+ * How messages are laid out: each is a byte for its type and a list of fields, and every field knows how it is read,
+ * bounded and written. Integers are big-endian. Knows no message.
+ */
+import { Fault } from "./fault";
+
+/** What is found in bytes that are no message. */
+export interface Refused {
+  kind: "refused";
+  fault: Fault;
+}
+
+/** Takes bytes from the front of a message; refuses where it ends too soon. */
+export interface Reader {
+  /** An integer of `width` bytes. */
+  integer(width: number): number;
+  /** A view of the next `length` bytes, without a copy. */
+  bytes(length: number): Uint8Array;
+  /** How many bytes are left. */
+  left(): number;
+}
+
+/** A part of a message. `write` gives its bytes. */
+export interface Field<T> {
+  read(from: Reader): T;
+  write(value: T): ArrayLike<number>;
+}
+
+/** The type and the fields, in their order, of every kind of a union of messages. */
+export type Forms<M extends { kind: string }> = {
+  [K in M["kind"]]: readonly [type: number, fields: { [N in keyof Omit<Extract<M, { kind: K }>, "kind">]: Field<Extract<M, { kind: K }>[N]> }];
+};
+
+/** The field that holds any of `forms`; a type that none of them has is `fault`. */
+export function oneOf<M extends { kind: string }>(forms: Forms<M>, fault: Fault): Field<M> {
+  const all = forms as Record<string, readonly [number, Record<string, Field<unknown>>]>;
+  return {
+    read(from) {
+      const type = from.integer(1);
+      for (const kind in all) {
+        const [found, fields] = all[kind]!;
+        if (found !== type) continue;
+        const message: Record<string, unknown> = { kind };
+        for (const name in fields) message[name] = fields[name]!.read(from);
+        return message as M;
+      }
+      throw new Faulty(fault);
+    },
+    write(message) {
+      const [type, fields] = all[message.kind]!;
+      const values = message as unknown as Record<string, unknown>;
+      return join([[type], ...Object.keys(fields).map((name) => fields[name]!.write(values[name]))]);
+    },
+  };
+}
+
+/** The value that all of `bytes` are, of which there may be at most `most`. */
+export function decodeAll<T>(bytes: Uint8Array, most: number, field: Field<T>): T | Refused {
+  try {
+    check(bytes.length <= most, Fault.Long);
+    const from = reader(bytes);
+    const value = field.read(from);
+    check(from.left() === 0, Fault.Long);
+    return value;
+  } catch (error) {
+    if (error instanceof Faulty) return { kind: "refused", fault: error.fault };
+    throw error;
+  }
+}
+
+/** Ends the reading of a message with `fault` unless `holds`. */
+export function check(holds: boolean, fault: Fault): asserts holds {
+  if (!holds) throw new Faulty(fault);
+}
+
+/** An integer of `width` bytes below `end`. */
+export function integer(width: number, end = Infinity, fault = Fault.Value): Field<number> {
+  return {
+    read(from) {
+      const value = from.integer(width);
+      check(value < end, fault);
+      return value;
+    },
+    write: (value) => Array.from({ length: width }, (_, at) => Math.floor(value / 256 ** (width - 1 - at)) % 256),
+  };
+}
+
+/** Exactly `length` bytes. */
+export function bytes(length: number): Field<Uint8Array> {
+  return { read: (from) => from.bytes(length), write: (value) => value };
+}
+
+/** Everything up to the end, at least `least` bytes and at most `most`. */
+export function rest(least: number, most: number, fault: Fault): Field<Uint8Array> {
+  return {
+    read(from) {
+      check(from.left() >= least, Fault.Short);
+      check(from.left() <= most, fault);
+      return from.bytes(from.left());
+    },
+    write: (value) => value,
+  };
+}
+
+/** Unsigned LEB128 in its shortest form, at most 32 bits. */
+export const varint: Field<number> = {
+  read(from) {
+    let value = 0;
+    for (let scale = 1; scale < 2 ** 35; scale *= 128) {
+      const byte = from.integer(1);
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        check(value < 2 ** 32 && (byte > 0 || scale === 1), Fault.Varint);
+        return value;
+      }
+    }
+    throw new Faulty(Fault.Varint);
+  },
+  write(value) {
+    const found: number[] = [];
+    for (; value >= 0x80; value = Math.floor(value / 128)) found.push((value % 128) | 0x80);
+    return [...found, value];
+  },
+};
+
+/** All `parts`, one after the other. */
+export function join(parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Thrown by readers, caught by `decodeAll`: nothing else sees it. */
+class Faulty extends Error {
+  constructor(readonly fault: Fault) {
+    super();
+  }
+}
+
+function reader(of: Uint8Array): Reader {
+  let at = 0;
+  const take = (length: number): Uint8Array => {
+    check(at + length <= of.length, Fault.Short);
+    at += length;
+    return of.subarray(at - length, at);
+  };
+  return {
+    integer: (width) => take(width).reduce((value, byte) => value * 256 + byte, 0),
+    bytes: take,
+    left: () => of.length - at,
+  };
+}

@@ -1,0 +1,137 @@
+// A visitor: a fresh browser context that opens a page, with everything noted that it was given.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { chromium } from "playwright-core";
+import { file } from "./stage.mjs";
+import { until } from "./until.mjs";
+
+/** A browser process. */
+export const browser = () =>
+  chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/lib/chromium/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--autoplay-policy=no-user-gesture-required"],
+  });
+
+export const PICTURES = [
+  "agate", "attractor", "aurora", "basalt", "caustics", "contours", "coral", "dunes", "feather", "ink", "murmuration",
+  "nebula", "ridges", "strata",
+].map((name) => `/pictures/${name}.jpg`);
+export const FILM = "/murmuration.webm";
+export const OBJECTS = [...PICTURES, FILM];
+
+export const digest = (bytes) => createHash("sha256").update(bytes).digest("hex");
+
+/** Opens `url` in a context of its own. `before` runs in the page ahead of everything. */
+export async function visit(browser, url, { before, ...options } = {}) {
+  const context = await browser.newContext({ viewport: { width: 800, height: 600 }, ...options });
+  await context.addInitScript(sample);
+  if (before) await context.addInitScript(before);
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  const received = await record(context, page);
+  await page.goto(url, { waitUntil: "commit" });
+  return {
+    page,
+    context,
+    complaints,
+    received,
+    /** Waits until every picture of the page is there. */
+    pictures: () => until(`all pictures of ${url}`, () => page.evaluate(missing), (list) => list.length === 0, 60_000),
+    stats: () => page.evaluate(() => window.flashback?.stats()),
+    state: () => page.evaluate(() => ({ state: window.flashback?.state, reason: window.flashback?.reason })),
+    samples: () => page.evaluate(() => window.samples),
+    range: (path, from, to) => page.evaluate(part, { path, from, to }),
+    close: () => context.close(),
+  };
+}
+
+/** What the page's pictures decoded from is, byte for byte, what the site has on its disk. */
+export async function assertPictures(visitor) {
+  const whole = (path) => visitor.received.filter((answer) => answer.path === path && answer.bytes);
+  const lacking = () => PICTURES.filter((path) => whole(path).length === 0);
+  await until("the bytes of all pictures are noted", lacking, (list) => list.length === 0, 10_000);
+  for (const path of PICTURES) {
+    for (const { bytes, worker } of whole(path)) {
+      assert.equal(digest(bytes), digest(file(path)), `${path}, ${bytes.length} bytes, by the worker: ${worker}`);
+    }
+  }
+}
+
+/** The film's first ranges are right, and it plays. */
+export async function assertFilm(visitor) {
+  const film = file(FILM);
+  for (const [from, to] of [[0, 65_535], [65_536, 400_000]]) {
+    const answer = await visitor.range(FILM, from, to);
+    const expected = { status: 206, range: `bytes ${from}-${to}/${film.length}`, digest: digest(film.subarray(from, to + 1)) };
+    assert.deepEqual(answer, expected);
+  }
+  await visitor.page.evaluate(play);
+  await until("the film plays", () => visitor.page.evaluate(film_time), ({ time }) => time > 0);
+}
+
+/** Law 3, at every sample. */
+export async function assertLaw3(visitor) {
+  const samples = await visitor.samples();
+  assert.ok(samples.length > 0, "no samples");
+  const broken = samples.filter(({ origin, peer, given }) => given > origin + peer);
+  assert.deepEqual(broken, [], `given exceeds got in ${broken.length} of ${samples.length} samples`);
+  return samples.length;
+}
+
+/** Notes the answer to every request of the page: path, bytes, and whether the worker gave it. */
+async function record(context, page) {
+  const session = await context.newCDPSession(page);
+  await session.send("Network.enable", { maxTotalBufferSize: 1 << 28, maxResourceBufferSize: 1 << 26 });
+  const [received, open] = [[], new Map()];
+  session.on("Network.responseReceived", ({ requestId, type, response }) => {
+    if (response.url.startsWith("data:")) return;
+    const answer = { path: new URL(response.url).pathname, type, status: response.status, worker: response.fromServiceWorker };
+    received.push(answer);
+    open.set(requestId, answer);
+  });
+  session.on("Network.loadingFinished", async ({ requestId }) => {
+    const answer = open.get(requestId);
+    if (answer?.type !== "Image") return;
+    try {
+      const { body, base64Encoded } = await session.send("Network.getResponseBody", { requestId });
+      answer.bytes = Buffer.from(body, base64Encoded ? "base64" : "utf8");
+    } catch (error) {
+      answer.lost = error.message;
+    }
+  });
+  return received;
+}
+
+// What follows runs in the page.
+
+/** Ten times a second, what the page says of itself. */
+function sample() {
+  const samples = (window.samples = []);
+  setInterval(() => {
+    const stats = window.flashback?.stats();
+    if (stats) samples.push({ at: Math.round(performance.now()), state: window.flashback.state, ...stats });
+  }, 100);
+}
+
+function missing() {
+  return [...document.images].filter((image) => image.src && !(image.complete && image.naturalWidth > 0)).map((image) => image.src);
+}
+
+async function part({ path, from, to }) {
+  const answer = await fetch(path, { headers: { range: `bytes=${from}-${to}` } });
+  const sum = await crypto.subtle.digest("SHA-256", await answer.arrayBuffer());
+  const digest = [...new Uint8Array(sum)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return { status: answer.status, range: answer.headers.get("content-range"), digest };
+}
+
+function play() {
+  const film = document.querySelector("video");
+  film.muted = true;
+  film.play();
+}
+
+function film_time() {
+  const film = document.querySelector("video");
+  return { time: film.currentTime, ready: film.readyState, error: film.error?.message };
+}

@@ -1,0 +1,57 @@
+//! This binary, started again as a server: what is measured then has a process, and so a memory, of its own.
+
+use std::{net::SocketAddr, process::Stdio};
+
+use anyhow::{Context, ensure};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child as Process, Command},
+};
+
+/// A running server; ends when this is dropped.
+#[derive(Debug)]
+pub struct Child {
+    process: Process,
+    /// Where it listens, as it said itself.
+    pub address: SocketAddr,
+}
+
+impl Child {
+    /// Starts this binary with `arguments` and waits for the line with its address.
+    ///
+    /// # Errors
+    /// When it does not start, or says something else.
+    pub async fn start(arguments: &[&str]) -> anyhow::Result<Self> {
+        let mut process = Command::new(std::env::current_exe()?)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let output = process.stdout.take().context("standard output is a pipe")?;
+        let mut line = String::new();
+        ensure!(
+            BufReader::new(output).read_line(&mut line).await? > 0,
+            "the server {arguments:?} ended at once"
+        );
+        let address = line
+            .trim()
+            .parse()
+            .with_context(|| format!("'{line}' is no address"))?;
+        Ok(Self { process, address })
+    }
+
+    /// Bytes of its memory that are resident now, as the kernel counts them.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn resident(&self) -> anyhow::Result<u64> {
+        let process = self.process.id().context("the server has ended")?;
+        let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .context("no VmRSS")?;
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kibibytes * 1024)
+    }
+}

@@ -1,0 +1,38 @@
+//! What two visitors who meet tell each other through the broker.
+
+use crate::swarm::{Candidate, Identity, PeerFault, wire::Reader};
+
+/// The content of a signal. The broker reads it, so that it relays nothing but this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Who the connection is.
+    Identity(Identity),
+    /// One place where it can be reached.
+    Candidate(Candidate),
+}
+
+impl Body {
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Identity(identity) => {
+                out.push(IDENTITY);
+                identity.write(out);
+            }
+            Self::Candidate(candidate) => {
+                out.push(CANDIDATE);
+                candidate.write(out);
+            }
+        }
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, PeerFault> {
+        match reader.u8()? {
+            IDENTITY => Identity::read(reader).map(Self::Identity),
+            CANDIDATE => Candidate::read(reader).map(Self::Candidate),
+            _ => Err(PeerFault::Value),
+        }
+    }
+}
+
+const IDENTITY: u8 = 1;
+const CANDIDATE: u8 = 2;

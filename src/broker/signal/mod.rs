@@ -1,0 +1,14 @@
+//! The words between a visitor and the broker, as `docs/protocol.md` lays them out. Bytes become a value here or a
+//! [`PeerFault`](crate::swarm::PeerFault); nobody behind this door checks a bound again.
+
+mod body;
+mod from_broker;
+mod from_visitor;
+
+pub use body::Body;
+pub use from_broker::FromBroker;
+pub use from_visitor::{FromVisitor, Outcome, Report, TOKEN};
+
+/// Bytes of the longest message, either way. The longest well-formed one, a signal with an identity in text, has 137;
+/// the rest is room for later versions, which must be told that they are not spoken here.
+pub const MESSAGE_MAX: usize = 512;

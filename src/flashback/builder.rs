@@ -1,0 +1,160 @@
+//! From settings to a running whole, or to an error that names the bad value.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Flashback, Whole, introduce::Introductions, keep_time};
+use crate::{
+    broker::{self, Broker, Stun, TokenKey},
+    content::{self, Store},
+    crowd::{self, Crowds},
+    layer::{self, carrier::Carrier},
+};
+
+/// All settings of the library, a section for each part.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Settings {
+    /// When a page is hot.
+    pub crowd: crowd::Settings,
+    /// What may be shared, and how much memory it takes.
+    pub content: content::Settings,
+    /// How far and for whom a hot page is carried.
+    pub carry: layer::Settings,
+    /// How visitors meet.
+    pub broker: broker::Settings,
+}
+
+impl Settings {
+    /// Refuses values that cannot work.
+    ///
+    /// # Errors
+    /// Names the first bad value and its section.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.crowd.check()?;
+        self.content.check()?;
+        self.carry.check()?;
+        Ok(self.broker.check()?)
+    }
+}
+
+/// Why a [`Flashback`] cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Of `[crowd]`.
+    #[error("[crowd] {0}")]
+    Crowd(#[from] crowd::SettingsError),
+    /// Of `[content]`.
+    #[error("[content] {0}")]
+    Content(#[from] content::SettingsError),
+    /// Of `[carry]`.
+    #[error("[carry] {0}")]
+    Carry(#[from] layer::SettingsError),
+    /// Of `[broker]`.
+    #[error("[broker] {0}")]
+    Broker(#[from] broker::SettingsError),
+    /// The STUN responder's address cannot be had.
+    #[error("cannot listen for STUN on {addr}: {source}")]
+    Stun {
+        /// The address asked for.
+        addr: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Built outside of a Tokio runtime, where nothing could tell the detector the time.
+    #[error("no Tokio runtime: build Flashback inside of one, for example in an async main")]
+    NoRuntime,
+}
+
+/// Builds a [`Flashback`].
+#[derive(Default)]
+pub struct Builder {
+    settings: Settings,
+    stun: Option<SocketAddr>,
+    render: Option<Box<dyn Fn() -> String + Send + Sync>>,
+}
+
+impl Builder {
+    /// Replaces all settings.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Answers STUN on this UDP address, so that visitors behind NATs can meet. Without it only visitors with public
+    /// addresses, or in one network, do. Port 0 takes a free one: see [`Flashback::stun_addr`].
+    #[must_use]
+    pub fn stun(mut self, addr: SocketAddr) -> Self {
+        self.stun = Some(addr);
+        self
+    }
+
+    /// What `/metrics` of [`Flashback::admin`] answers: the text of the recorder that the application installed. The library
+    /// installs none.
+    #[must_use]
+    pub fn metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.render = Some(Box::new(render));
+        self
+    }
+
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// A setting that cannot work, an address that cannot be had, or no runtime.
+    pub fn build(self) -> Result<Flashback, ConfigError> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
+        self.settings.check()?;
+        let stun = match self.stun {
+            Some(addr) => Some(
+                Stun::bind(addr, self.settings.broker.stun_per_second)
+                    .map_err(|source| ConfigError::Stun { addr, source })?,
+            ),
+            None => None,
+        };
+        let Settings {
+            crowd,
+            content,
+            carry,
+            broker,
+        } = self.settings;
+        let broker = Broker::new(broker, TokenKey::random(&mut rand::rng()));
+        let introductions = Introductions::new(broker.clone(), stun.as_ref().map(Stun::local_addr));
+        let started = (Instant::now(), SystemTime::now());
+        let crowds = Crowds::new(crowd, started.0.elapsed(), rand::random())?;
+        let store = Store::new(content)?;
+        let carrier = Arc::new(Carrier::new(
+            crowds,
+            carry,
+            store,
+            Arc::new(introductions),
+            started,
+        ));
+        runtime.spawn(keep_time(Arc::downgrade(&carrier)));
+        Ok(Flashback {
+            whole: Arc::new(Whole {
+                carrier,
+                broker,
+                stun,
+                render: self.render,
+            }),
+        })
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("settings", &self.settings)
+            .field("stun", &self.stun)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,152 @@
+//! The shape of `/status.json`. Fields may be added, never renamed: scripts and dashboards of operators read it.
+//! Times are RFC 3339, rates per second, sizes in bytes. It is filled elsewhere, from one moment of the whole.
+
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use super::{event::Referrer, rfc3339};
+
+/// Everything that is not calm, and what it cost.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Visitors with an open signalling socket.
+    pub visitors: u64,
+    /// Pages that are hot or cooling, the fastest first.
+    pub crowds: Vec<Crowd>,
+    /// Since the process started.
+    pub totals: Totals,
+}
+
+/// A page that is not calm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Crowd {
+    /// Host and path.
+    pub key: String,
+    /// Hot or cooling: calm pages are not listed.
+    pub state: CrowdState,
+    /// When it became so.
+    #[serde(with = "rfc3339")]
+    pub since: SystemTime,
+    /// The rule that decided.
+    pub rule: String,
+    /// Length of the epochs that the rule judged, in seconds.
+    pub scale_s: u64,
+    /// Requests per second now.
+    pub rate: f64,
+    /// The page's own long-run mean, in requests per second.
+    pub average: f64,
+    /// Distinct clients over requests, 0 to 1.
+    pub audience: f64,
+    /// Where the crowd comes from, the greatest share first.
+    pub referrers: Vec<Referrer>,
+    /// Visitors in the page's room.
+    pub visitors: u64,
+    /// Who carried the page since it became hot.
+    pub bytes: Bytes,
+}
+
+/// The states that a listed page can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CrowdState {
+    /// Carried by its crowd.
+    Hot,
+    /// The crowd is leaving; still carried, so that a second wave finds it ready.
+    Cooling,
+}
+
+/// Payload bytes by who sent them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bytes {
+    /// Asked of the origin.
+    pub origin: u64,
+    /// Sent from verified copies in memory.
+    pub store: u64,
+    /// Sent by visitors to each other. Reported by them, within bounds: not a measurement of ours.
+    pub peer: u64,
+}
+
+/// Sums since the process started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Requests of any state.
+    pub requests: u64,
+    /// Pages that became hot.
+    pub crowds: u64,
+    /// Introductions of two visitors by the broker.
+    pub introductions: u64,
+    /// Times that a part of ours failed and the origin's response went through untouched.
+    pub faults: u64,
+    /// Payload bytes by who sent them.
+    pub bytes: Bytes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shape_is_the_documented_one() {
+        let status = Status {
+            crowds: vec![crowd()],
+            ..Status::default()
+        };
+        let json = serde_json::to_value(&status).expect("a status is JSON");
+        assert_eq!(keys(&json), ["crowds", "totals", "visitors"]);
+        let crowd = &json["crowds"][0];
+        assert_eq!(
+            keys(crowd),
+            [
+                "audience",
+                "average",
+                "bytes",
+                "key",
+                "rate",
+                "referrers",
+                "rule",
+                "scale_s",
+                "since",
+                "state",
+                "visitors"
+            ]
+        );
+        assert_eq!(keys(&crowd["bytes"]), ["origin", "peer", "store"]);
+        assert_eq!(crowd["state"], "cooling");
+        assert_eq!(crowd["since"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(
+            serde_json::from_value::<Status>(json).expect("what was written is read"),
+            status
+        );
+    }
+
+    fn crowd() -> Crowd {
+        Crowd {
+            key: "example.org/a".into(),
+            state: CrowdState::Cooling,
+            since: SystemTime::UNIX_EPOCH,
+            rule: "surge".into(),
+            scale_s: 1,
+            rate: 20.0,
+            average: 0.1,
+            audience: 0.9,
+            referrers: vec![Referrer {
+                host: "news.example".into(),
+                share: 1.0,
+            }],
+            visitors: 8,
+            bytes: Bytes::default(),
+        }
+    }
+
+    fn keys(json: &serde_json::Value) -> Vec<&str> {
+        let mut keys: Vec<&str> = json
+            .as_object()
+            .expect("an object")
+            .keys()
+            .map(String::as_str)
+            .collect();
+        keys.sort_unstable();
+        keys
+    }
+}

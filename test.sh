@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Everything, from nothing: installs what it needs, checks, tests, builds, and lets real browsers loose on the result.
+#
+#   ./test.sh          all that a change must pass
+#   ./test.sh --full   and the benchmarks with their budgets
+#
+# The first failure ends it and shows its log. The last line counts the tests.
+set -euo pipefail
+cd "$(dirname "$0")"
+full=${1:-}
+[[ $full =~ ^(--full)?$ ]] || { echo "usage: $0 [--full]" >&2; exit 2; }
+
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+chromium=${CHROMIUM:-/usr/lib/chromium/chromium}
+
+# step NAME COMMAND…: one line while it goes well.
+step() {
+  local name=$1 began=$SECONDS file
+  file=$log/$(printf '%02d' "$(find "$log" -type f | wc -l)")
+  shift
+  printf '%-46s' "$name"
+  if "$@" >"$file" 2>&1; then
+    printf '%5d s\n' $((SECONDS - began))
+  else
+    printf 'FAILED after %d s\n\n' $((SECONDS - began))
+    tail -n 150 "$file"
+    echo
+    echo "FAILED: $name"
+    count
+    exit 1
+  fi
+}
+
+# The sums of what cargo's and node's runners say.
+count() {
+  sed -E 's/\x1b\[[0-9;]*m//g' "$log"/* | awk '
+    /^test result:/ { passed += $4; failed += $6 }
+    /^(ℹ|#) pass /  { passed += $3 }
+    /^(ℹ|#) fail /  { failed += $3 }
+    END { printf "%d passed, %d failed\n", passed, failed }'
+}
+
+tools() {
+  local missing=()
+  [[ -x $chromium ]] || missing+=(chromium)
+  command -v node >/dev/null || missing+=(nodejs)
+  command -v npm >/dev/null || missing+=(npm)
+  command -v ip >/dev/null || missing+=(iproute2)
+  if ((${#missing[@]})); then
+    local root=()
+    ((EUID == 0)) || root=(sudo)
+    "${root[@]}" apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get install -qq -y --no-install-recommends "${missing[@]}"
+  fi
+  cargo --version
+  node --version
+}
+
+client() { npm --prefix client "$@"; }
+unchanged() { git diff --exit-code -- client/dist && [[ -z $(git status --porcelain -- client/dist) ]]; }
+
+step 'tools' tools
+step 'format' cargo fmt --all --check
+step 'lints' cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+step 'pure parts, without any async crate' cargo check --no-default-features --locked
+step 'tests of the pure parts' cargo test --no-default-features --lib --locked
+step 'tests, every feature' cargo test --workspace --all-features --locked
+step 'manual' env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --all-features --no-deps --locked
+step 'client: packages' client ci
+step 'client: types and lints' client run check
+step 'client: tests' client test
+step 'client: build' client run build
+step 'client: what is committed is what was built' unchanged
+step 'client: sizes' client run size
+step 'release build' cargo build --release --locked --features tower-flashback/cli,tower-flashback/proxy \
+  -p tower-flashback -p integration --bin flashback --bin origin --bin calm --bin sockets
+step 'browsers: packages' npm --prefix integration/browser ci
+step 'browsers' npm --prefix integration/browser test
+if [[ $full ]]; then
+  step 'cost of calm' target/release/calm
+  step 'cost of an idle signalling socket' target/release/sockets
+fi
+count

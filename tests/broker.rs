@@ -1,0 +1,620 @@
+//! The broker over real sockets on loopback: what a visitor, a liar and a flood see of it.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::{Duration, SystemTime},
+};
+
+use axum::body::Body;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::{SinkExt, StreamExt};
+use http::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{self, Message, client::IntoClientRequest},
+};
+use tower_flashback::{
+    broker::{
+        Broker, Reported, RoomId, Settings, Stun, TokenKey,
+        signal::{Body as Signal, FromBroker, FromVisitor, Report},
+    },
+    swarm::{
+        Candidate, Identity, PeerFault,
+        candidate::{Host, Kind},
+    },
+};
+
+const ROOM: RoomId = RoomId(*b"the page");
+const OTHER: RoomId = RoomId(*b"another!");
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// A broker behind a plain hyper server, as the layer would have it.
+struct Site {
+    broker: Broker,
+    address: SocketAddr,
+}
+
+impl Site {
+    async fn open(change: impl FnOnce(&mut Settings)) -> Self {
+        let listener = TcpListener::bind((CLIENT, 0)).await.unwrap();
+        Self::open_on(listener, change)
+    }
+
+    fn open_on(listener: TcpListener, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        settings.check().unwrap();
+        let broker = Broker::new(settings, TokenKey::random(&mut rand::rng()));
+        assert!(broker.open(ROOM));
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, broker.clone()));
+        Self { broker, address }
+    }
+
+    fn token(&self, room: RoomId) -> [u8; 29] {
+        decode(&self.broker.token(room, CLIENT, SystemTime::now()))
+    }
+
+    async fn connect(&self) -> Visitor {
+        self.visit(|_| {}).await.unwrap()
+    }
+
+    async fn visit(&self, change: impl FnOnce(&mut Request<()>)) -> Result<Visitor, tungstenite::Error> {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        self.handshake(stream, change).await
+    }
+
+    async fn handshake(
+        &self,
+        stream: TcpStream,
+        change: impl FnOnce(&mut Request<()>),
+    ) -> Result<Visitor, tungstenite::Error> {
+        let mut request = format!("ws://{}/.flashback/signal", self.address)
+            .into_client_request()
+            .unwrap();
+        change(&mut request);
+        client_async(request, stream)
+            .await
+            .map(|(socket, _)| Visitor { socket, id: 0 })
+    }
+
+    /// A visitor that has joined, and how many others it was told of.
+    async fn join(&self, room: RoomId) -> (Visitor, u16) {
+        let mut visitor = self.connect().await;
+        visitor
+            .say(&FromVisitor::Join {
+                token: self.token(room),
+            })
+            .await;
+        let Some(FromBroker::Welcome { id, others }) = visitor.hear().await else {
+            panic!("not welcomed");
+        };
+        visitor.id = id;
+        (visitor, others)
+    }
+
+    /// What becomes of a visitor whose first message is this.
+    async fn first(&self, message: Message) -> u16 {
+        let mut visitor = self.connect().await;
+        visitor.socket.send(message).await.unwrap();
+        visitor.closed().await
+    }
+
+    async fn first_token(&self, token: [u8; 29]) -> u16 {
+        self.first(Message::binary(FromVisitor::Join { token }.encode()))
+            .await
+    }
+}
+
+async fn serve(listener: TcpListener, broker: Broker) {
+    loop {
+        let (stream, from) = listener.accept().await.unwrap();
+        let broker = broker.clone();
+        let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
+            let broker = broker.clone();
+            async move {
+                let response: Response<Body> = broker.upgrade(request.map(Body::new), from.ip()).await;
+                Ok::<_, std::convert::Infallible>(response)
+            }
+        });
+        tokio::spawn(async move {
+            let connection = hyper::server::conn::http1::Builder::new();
+            drop(
+                connection
+                    .serve_connection(TokioIo::new(stream), service)
+                    .with_upgrades()
+                    .await,
+            );
+        });
+    }
+}
+
+struct Visitor {
+    socket: WebSocketStream<TcpStream>,
+    id: u32,
+}
+
+impl Visitor {
+    async fn say(&mut self, message: &FromVisitor) {
+        self.socket.send(Message::binary(message.encode())).await.unwrap();
+    }
+
+    /// The next message, or none if the socket ended.
+    async fn hear(&mut self) -> Option<FromBroker> {
+        loop {
+            match self.socket.next().await?.ok()? {
+                Message::Binary(bytes) => return Some(FromBroker::decode(&bytes).unwrap()),
+                Message::Ping(_) | Message::Pong(_) => {}
+                _ => return None,
+            }
+        }
+    }
+
+    /// The code that the socket is closed with, whatever is said before.
+    async fn closed(&mut self) -> u16 {
+        loop {
+            let message = self
+                .socket
+                .next()
+                .await
+                .expect("a close frame")
+                .expect("a close frame");
+            if let Message::Close(frame) = message {
+                return frame.unwrap().code.into();
+            }
+        }
+    }
+}
+
+fn decode(token: &str) -> [u8; 29] {
+    URL_SAFE_NO_PAD.decode(token).unwrap().try_into().unwrap()
+}
+
+fn identity() -> Signal {
+    Signal::Identity(Identity::new("abcd", "0123456789abcdefghijklmn", [7; 32]).unwrap())
+}
+
+fn candidate(address: &str) -> Signal {
+    let host = Host::Address(address.parse().unwrap());
+    Signal::Candidate(Candidate {
+        kind: Kind::Host,
+        priority: 1,
+        host,
+        port: 4_000,
+    })
+}
+
+#[tokio::test]
+async fn two_visitors_are_introduced_and_speak_through_the_broker() {
+    let site = Site::open(|_| {}).await;
+    let (mut one, others) = site.join(ROOM).await;
+    assert_eq!(others, 0);
+    let (mut two, others) = site.join(ROOM).await;
+    assert_eq!((others, site.broker.visitors(ROOM)), (1, 2));
+    assert_eq!(one.hear().await, Some(FromBroker::Meet { visitor: two.id }));
+    assert_eq!(two.hear().await, Some(FromBroker::Meet { visitor: one.id }));
+
+    one.say(&FromVisitor::Signal {
+        to: two.id,
+        body: identity(),
+    })
+    .await;
+    one.say(&FromVisitor::Signal {
+        to: two.id,
+        body: candidate("192.168.0.7"),
+    })
+    .await;
+    one.say(&FromVisitor::Signal {
+        to: two.id,
+        body: candidate("1.1.1.1"),
+    })
+    .await;
+    assert_eq!(
+        two.hear().await,
+        Some(FromBroker::Signal {
+            from: one.id,
+            body: identity()
+        })
+    );
+    assert_eq!(
+        two.hear().await,
+        Some(FromBroker::Signal {
+            from: one.id,
+            body: candidate("1.1.1.1")
+        })
+    );
+
+    let gone = two.id;
+    drop(two);
+    assert_eq!(one.hear().await, Some(FromBroker::Gone { visitor: gone }));
+    assert_eq!(site.broker.visitors(ROOM), 1);
+}
+
+#[tokio::test]
+async fn a_goodbye_is_answered() {
+    let site = Site::open(|_| {}).await;
+    let (mut visitor, _) = site.join(ROOM).await;
+    visitor.socket.close(None).await.unwrap();
+    assert!(matches!(visitor.socket.next().await, Some(Ok(Message::Close(_)))));
+    assert!(visitor.socket.next().await.is_none());
+}
+
+#[tokio::test]
+async fn rooms_are_isolated() {
+    let site = Site::open(|_| {}).await;
+    assert!(site.broker.open(OTHER));
+    let (mut here, _) = site.join(ROOM).await;
+    let (mut there, others) = site.join(OTHER).await;
+    assert_eq!(others, 0);
+    // Ids are counted per room, so this names a visitor of the wrong room.
+    there
+        .say(&FromVisitor::Signal {
+            to: here.id,
+            body: identity(),
+        })
+        .await;
+    there.say(&FromVisitor::Need { count: 8 }).await;
+    let (second, _) = site.join(OTHER).await;
+    assert_eq!(there.hear().await, Some(FromBroker::Meet { visitor: second.id }));
+    site.broker.close(ROOM);
+    assert_eq!(
+        here.hear().await,
+        Some(FromBroker::Calm),
+        "it heard nothing before"
+    );
+}
+
+#[tokio::test]
+async fn a_room_that_calms_sends_its_visitors_away() {
+    let site = Site::open(|_| {}).await;
+    let (mut visitor, _) = site.join(ROOM).await;
+    let token = site.token(ROOM);
+    site.broker.close(ROOM);
+    assert_eq!(visitor.hear().await, Some(FromBroker::Calm));
+    assert_eq!(visitor.closed().await, 4004);
+    assert_eq!(site.first_token(token).await, 4004);
+    assert_eq!(site.broker.visitors(ROOM), 0);
+}
+
+#[tokio::test]
+async fn only_a_true_token_opens_a_room() {
+    let site = Site::open(|_| {}).await;
+    assert!(site.broker.open(OTHER));
+    let now = SystemTime::now();
+    let expired = decode(&site.broker.token(ROOM, CLIENT, now - Duration::from_secs(3_600)));
+    assert_eq!(site.first_token(expired).await, 4001);
+    let elsewhere = decode(&site.broker.token(ROOM, "192.0.2.1".parse().unwrap(), now));
+    assert_eq!(site.first_token(elsewhere).await, 4001);
+    let mut forged = site.token(ROOM);
+    forged[28] ^= 1;
+    assert_eq!(site.first_token(forged).await, 4001);
+    let mut other_page = site.token(ROOM);
+    other_page[1..9].copy_from_slice(&OTHER.0);
+    assert_eq!(site.first_token(other_page).await, 4001);
+    let mut other_version = site.token(ROOM);
+    other_version[0] = 2;
+    assert_eq!(site.first_token(other_version).await, 4001);
+    assert_eq!(site.first_token(site.token(RoomId(*b"not open"))).await, 4004);
+    assert_eq!(site.broker.visitors(ROOM) + site.broker.visitors(OTHER), 0);
+}
+
+#[tokio::test]
+async fn what_is_not_of_the_protocol_closes_the_socket() {
+    let site = Site::open(|_| {}).await;
+    let mut other_version = FromVisitor::Join {
+        token: site.token(ROOM),
+    }
+    .encode();
+    other_version[1] = 2;
+    assert_eq!(site.first(Message::binary(other_version)).await, 4003);
+    assert_eq!(
+        site.first(Message::binary(FromVisitor::Need { count: 1 }.encode()))
+            .await,
+        4000
+    );
+    for malformed in [
+        Message::binary(vec![]),
+        Message::text("{}"),
+        Message::binary(vec![0x40; 513]),
+    ] {
+        assert_eq!(site.first(malformed.clone()).await, 4000, "{malformed:?}");
+        let (mut visitor, _) = site.join(ROOM).await;
+        visitor.socket.send(malformed.clone()).await.unwrap();
+        assert_eq!(visitor.closed().await, 4000, "{malformed:?} after joining");
+    }
+    let (mut visitor, _) = site.join(ROOM).await;
+    visitor
+        .say(&FromVisitor::Join {
+            token: site.token(ROOM),
+        })
+        .await;
+    assert_eq!(visitor.closed().await, 4000, "a second Join");
+}
+
+#[tokio::test]
+async fn a_message_of_a_megabyte_is_refused_by_its_head() {
+    let site = Site::open(|_| {}).await;
+    let (mut visitor, _) = site.join(ROOM).await;
+    // Only the head of the frame is sent: the broker must not wait for, nor reserve, what it announces.
+    let head = [0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 1, 2, 3, 4];
+    tokio::io::AsyncWriteExt::write_all(visitor.socket.get_mut(), &head)
+        .await
+        .unwrap();
+    assert_eq!(visitor.closed().await, 4000);
+}
+
+#[tokio::test]
+async fn who_does_not_join_in_time_is_sent_away() {
+    let site = Site::open(|settings| settings.join_within = Duration::from_millis(20)).await;
+    let mut visitor = site.connect().await;
+    assert_eq!(visitor.closed().await, 4009);
+    // Nor does it help to keep the socket busy.
+    let mut busy = site.connect().await;
+    for _ in 0..20 {
+        drop(busy.socket.send(Message::Ping(Default::default())).await);
+    }
+    assert_eq!(busy.closed().await, 4009);
+}
+
+#[tokio::test]
+async fn who_answers_no_ping_is_sent_away_and_who_does_stays() {
+    let short = |settings: &mut Settings| {
+        settings.ping_every = Duration::from_millis(20);
+        settings.idle_after = Duration::from_millis(200);
+    };
+    let site = Site::open(short).await;
+    let (mut silent, _) = site.join(ROOM).await;
+    let (mut polite, _) = site.join(ROOM).await;
+    // A client of tungstenite answers pings only while it is read from: this one is, until the silent one is gone.
+    let polite = tokio::spawn(async move {
+        while let Some(message) = polite.hear().await {
+            if matches!(message, FromBroker::Gone { .. }) {
+                return true;
+            }
+        }
+        false
+    });
+    assert!(polite.await.unwrap(), "it was sent away itself");
+    assert_eq!(silent.closed().await, 4009);
+}
+
+#[tokio::test]
+async fn a_flood_is_stopped() {
+    let site = Site::open(|_| {}).await;
+    let (mut visitor, _) = site.join(ROOM).await;
+    for _ in 0..1_000 {
+        if visitor
+            .socket
+            .send(Message::binary(FromVisitor::Need { count: 1 }.encode()))
+            .await
+            .is_err()
+        {
+            break;
+        }
+    }
+    assert_eq!(visitor.closed().await, 4008);
+}
+
+#[tokio::test]
+async fn whose_queue_overflows_is_let_go() {
+    // More than one visitor says in one turn, so that only who does not read overflows it.
+    stall(|settings| {
+        settings.queue = 64;
+        settings.send_within = Duration::from_secs(3_600);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_reads_too_slowly_is_let_go() {
+    stall(|settings| {
+        settings.queue = 1_000_000;
+        settings.send_within = Duration::from_millis(100);
+    })
+    .await;
+}
+
+/// A visitor stops reading while others come, speak to it and go; returns when the broker has let it go, and nobody else
+/// has waited for it.
+async fn stall(change: impl FnOnce(&mut Settings)) {
+    // Small buffers in the system, so that a reader that stalls shows after some messages and not after megabytes.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_send_buffer_size(4_096).unwrap();
+    socket.bind((CLIENT, 0).into()).unwrap();
+    let site = Site::open_on(socket.listen(64).unwrap(), change);
+    let reader = TcpSocket::new_v4().unwrap();
+    reader.set_recv_buffer_size(1_024).unwrap();
+    let stream = reader.connect(site.address).await.unwrap();
+    let mut slow = site.handshake(stream, |_| {}).await.unwrap();
+    slow.say(&FromVisitor::Join {
+        token: site.token(ROOM),
+    })
+    .await;
+    let Some(FromBroker::Welcome { id, .. }) = slow.hear().await else {
+        panic!("not welcomed");
+    };
+    // From here on it reads nothing. Each who comes says what it may say, and goes, until the slow one is there no more.
+    for _ in 0..400 {
+        let (mut other, others) = site.join(ROOM).await;
+        if others == 0 {
+            return;
+        }
+        assert_eq!(other.hear().await, Some(FromBroker::Meet { visitor: id }));
+        for body in std::iter::repeat_n(candidate("2606:4700::1111"), 8).chain([identity()]) {
+            other.say(&FromVisitor::Signal { to: id, body }).await;
+        }
+        other.socket.close(None).await.unwrap();
+        while other.socket.next().await.is_some() {}
+    }
+    panic!("the slow reader is still there");
+}
+
+#[tokio::test]
+async fn sockets_are_bounded() {
+    let site = Site::open(|settings| {
+        settings.sockets_per_address = 2;
+        settings.visitors_per_room = 1;
+        settings.rooms = 2;
+    })
+    .await;
+    let (_one, _) = site.join(ROOM).await;
+    assert_eq!(site.first_token(site.token(ROOM)).await, 4002);
+    let _two = site.connect().await;
+    let Err(tungstenite::Error::Http(refused)) = site.visit(|_| {}).await else {
+        panic!("a third socket of one address");
+    };
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.headers().contains_key("retry-after"));
+    assert!(site.broker.open(ROOM) && site.broker.open(OTHER));
+    assert!(!site.broker.open(RoomId(*b"thethird")), "two rooms are allowed");
+}
+
+#[tokio::test]
+async fn only_the_site_s_own_pages_get_a_socket() {
+    let site = Site::open(|_| {}).await;
+    let host = site.address.to_string();
+    let origin = |origin: String| {
+        move |request: &mut Request<()>| {
+            request.headers_mut().insert("origin", origin.parse().unwrap());
+        }
+    };
+    for own in [format!("http://{host}"), format!("https://{host}")] {
+        assert!(site.visit(origin(own)).await.is_ok());
+    }
+    for foreign in [
+        "https://evil.example".to_owned(),
+        "null".to_owned(),
+        format!("http://{host}.evil.example"),
+    ] {
+        let Err(tungstenite::Error::Http(refused)) = site.visit(origin(foreign.clone())).await else {
+            panic!("{foreign} got a socket");
+        };
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{foreign}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_handshake_is_told_so() {
+    let site = Site::open(|_| {}).await;
+    let client: hyper_util::client::legacy::Client<_, Body> =
+        hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
+    for method in ["GET", "POST"] {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}/.flashback/signal", site.address));
+        let response = client
+            .request(request.body(Body::empty()).unwrap())
+            .await
+            .unwrap();
+        assert_eq!(response.status(), StatusCode::UPGRADE_REQUIRED);
+        assert_eq!(response.headers()["upgrade"], "websocket");
+    }
+}
+
+#[tokio::test]
+async fn reports_are_summed_per_room_and_in_all() {
+    let site = Site::open(|_| {}).await;
+    let (mut one, _) = site.join(ROOM).await;
+    let (mut two, _) = site.join(ROOM).await;
+    let report = |origin, peer, given| {
+        FromVisitor::Report(Report {
+            origin,
+            peer,
+            given,
+            links: 1,
+        })
+    };
+    one.say(&report(1_000, 500, 1_500)).await;
+    one.say(&report(1_000, 500, 9_999)).await;
+    two.say(&report(10, 20, 0)).await;
+    two.say(&FromVisitor::Accuse {
+        visitor: one.id,
+        fault: PeerFault::Digest,
+    })
+    .await;
+    // Each socket's messages are taken in order, so what comes back for these comes after the reports.
+    for visitor in [&mut one, &mut two] {
+        visitor.socket.close(None).await.unwrap();
+        while visitor.socket.next().await.is_some() {}
+    }
+    let sum = Reported {
+        origin: 1_010,
+        peer: 520,
+        given: 1_500,
+    };
+    assert_eq!(site.broker.reported(ROOM), sum);
+    site.broker.close(ROOM);
+    assert_eq!(
+        (site.broker.totals().reported, site.broker.reported(ROOM)),
+        (sum, Reported::default())
+    );
+}
+
+#[tokio::test]
+async fn a_drain_sends_everyone_away_and_ends() {
+    let site = Site::open(|_| {}).await;
+    let (mut visitor, _) = site.join(ROOM).await;
+    let (code, ()) = tokio::join!(visitor.closed(), site.broker.drain());
+    assert_eq!(code, 1001);
+    let Err(tungstenite::Error::Http(refused)) = site.visit(|_| {}).await else {
+        panic!("a socket after the drain");
+    };
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn stun_answers_a_binding_request_and_nothing_else() {
+    let stun = Stun::bind((CLIENT, 0).into(), 5).unwrap();
+    let socket = UdpSocket::bind((CLIENT, 0)).await.unwrap();
+    socket.connect(stun.local_addr()).await.unwrap();
+    let request = |id: u8| [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[id; 12]].concat();
+    // What gets silence goes first: were there an answer, it would come before the one that is waited for.
+    for silent in [
+        &b"hello"[..],
+        &[0; 20],
+        &request(9)[..19],
+        &[&[0, 17][..], &request(9)[2..]].concat(),
+    ] {
+        socket.send(silent).await.unwrap();
+    }
+    socket.send(&request(1)).await.unwrap();
+    let mut answer = [0; 64];
+    let length = socket.recv(&mut answer).await.unwrap();
+    let port = socket.local_addr().unwrap().port() ^ 0x2112;
+    let mut expected = [
+        &[1, 1, 0, 12, 0x21, 0x12, 0xa4, 0x42][..],
+        &[1; 12],
+        &[0, 0x20, 0, 8, 0, 1],
+    ]
+    .concat();
+    expected.extend(port.to_be_bytes());
+    expected.extend([127 ^ 0x21, 0x12, 0xa4, 1 ^ 0x42]);
+    assert_eq!(answer[..length], expected);
+}
+
+#[tokio::test]
+async fn stun_stops_answering_a_flood_and_frees_its_port() {
+    let stun = Stun::bind((CLIENT, 0).into(), 5).unwrap();
+    let address = stun.local_addr();
+    let socket = UdpSocket::bind((CLIENT, 0)).await.unwrap();
+    socket.connect(address).await.unwrap();
+    for id in 0..100 {
+        socket
+            .send(&[&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[id; 12]].concat())
+            .await
+            .unwrap();
+    }
+    let (mut answers, mut answer) = (0, [0; 64]);
+    while let Ok(Ok(_)) = tokio::time::timeout(Duration::from_millis(100), socket.recv(&mut answer)).await {
+        answers += 1;
+    }
+    assert!((5..=10).contains(&answers), "{answers} answers to a flood of 100");
+    drop(stun);
+    // The task ends at its next turn.
+    while UdpSocket::bind(address).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}

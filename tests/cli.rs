@@ -1,0 +1,354 @@
+//! The binary as a user meets it: what it prints, how it fails, how it ends.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
+    path::PathBuf,
+    process::{Child, ChildStdout, Command, Output, Stdio},
+    time::Duration,
+};
+
+fn flashback(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flashback"));
+    command
+        .args(arguments)
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn ended(arguments: &[&str]) -> (i32, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = flashback(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().expect("ends by itself"), text(stdout), text(stderr))
+}
+
+/// A process that serves; killed when the test is over, however it ends.
+struct Serving {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Serving {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = flashback(arguments).stderr(Stdio::inherit()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// The address in the next line, which begins like this.
+    fn address(&mut self, begin: &str) -> SocketAddr {
+        let line = self.line();
+        line.strip_prefix(begin)
+            .unwrap_or_else(|| panic!("'{line}' does not begin with '{begin}'"))
+            .parse()
+            .unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([&format!("-{name}"), &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    fn exit_code(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn ask(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn get(address: SocketAddr, path: &str) -> String {
+    ask(
+        address,
+        &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"),
+    )
+}
+
+struct File(PathBuf);
+
+impl File {
+    fn with(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("flashback-{}-{name}", std::process::id()));
+        fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    for (arguments, contains) in [
+        (&["--help"][..], "proxy"),
+        (&["proxy", "--help"][..], "--upstream"),
+        (&["demo", "--help"][..], "--listen"),
+        (&["--version"][..], env!("CARGO_PKG_VERSION")),
+    ] {
+        let (code, out, err) = ended(arguments);
+        assert_eq!((code, err.as_str()), (0, ""), "{arguments:?}");
+        assert!(out.contains(contains), "{out}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_a_usage_error_that_names_it() {
+    for (arguments, named) in [
+        (&[][..], "Usage"),
+        (&["prox"][..], "'prox'"),
+        (&["proxy", "--upsteam", "http://a"][..], "'--upsteam'"),
+        (&["proxy", "--upstream", "a"][..], "'a'"),
+        (
+            &["proxy", "--upstream", "http://a", "--listen", "here"][..],
+            "'here'",
+        ),
+        (&["proxy", "--upstream", "http://a", "--stun", "on"][..], "'on'"),
+        (&["proxy"][..], "--upstream"),
+        (&["proxy", "--log", "xml"][..], "'xml'"),
+    ] {
+        let (code, out, err) = ended(arguments);
+        assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}: {err}");
+        assert!(err.contains(named), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn a_wrong_config_is_a_usage_error_that_names_file_key_and_value() {
+    for (text, key, value) in [
+        ("[server]\nlisen = 1\n", "lisen", "lisen"),
+        ("[server]\nlisten = \"nowhere\"\n", "listen", "nowhere"),
+        ("[server]\nconnections = 0\n", "server.connections", "0"),
+        ("[origin]\nuplink = \"fast\"\n", "uplink", "fast"),
+        ("[sever]\n", "sever", "sever"),
+        ("listen", "line 1", "listen"),
+    ] {
+        let file = File::with(&format!("{key}.toml"), text);
+        let (code, out, err) = ended(&["proxy", "--upstream", "http://a", "--config", file.path()]);
+        assert_eq!((code, out.as_str()), (2, ""), "{text}: {err}");
+        for named in [file.path(), key, value] {
+            assert!(err.contains(named), "{text}: {err} does not name {named}");
+        }
+    }
+    let (code, _, err) = ended(&["proxy", "--upstream", "http://a", "--config", "/nowhere/a.toml"]);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("'/nowhere/a.toml'"), "{err}");
+}
+
+#[test]
+fn the_printed_config_is_a_config() {
+    let (code, printed, err) = ended(&[
+        "proxy",
+        "--print-config",
+        "--upstream",
+        "http://a:1",
+        "--admin",
+        "off",
+    ]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(
+        printed.contains("\nupstream = \"http://a:1\"\n") && printed.contains("\nadmin = \"off\"\n"),
+        "{printed}"
+    );
+    let file = File::with("printed.toml", &printed);
+    assert_eq!(
+        ended(&["proxy", "--print-config", "--config", file.path()]),
+        (0, printed, String::new())
+    );
+}
+
+#[test]
+fn a_port_in_use_is_named_with_its_flag() {
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (tcp, udp) = (
+        tcp.local_addr().unwrap().to_string(),
+        udp.local_addr().unwrap().to_string(),
+    );
+    for (flag, address, others) in [
+        ("--listen", &tcp, ["--admin=127.0.0.1:0", "--stun=127.0.0.1:0"]),
+        ("--admin", &tcp, ["--listen=127.0.0.1:0", "--stun=127.0.0.1:0"]),
+        ("--stun", &udp, ["--listen=127.0.0.1:0", "--admin=127.0.0.1:0"]),
+    ] {
+        let (code, out, err) = ended(&[
+            "proxy",
+            "--upstream",
+            "http://127.0.0.1:1",
+            flag,
+            address,
+            others[0],
+            others[1],
+        ]);
+        assert_eq!((code, out.as_str()), (1, ""), "{flag}: {err}");
+        assert_eq!(err.trim_end().lines().count(), 1, "{err}");
+        assert!(
+            err.contains(address.as_str()) && err.contains(flag),
+            "{flag}: {err}"
+        );
+    }
+}
+
+/// A site of one page, which answers once it may; the receiver hears of each request.
+fn origin() -> (
+    SocketAddr,
+    std::sync::mpsc::Receiver<()>,
+    std::sync::mpsc::Sender<()>,
+) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (asked, heard) = std::sync::mpsc::channel();
+    let (may, wait) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = BufReader::new(stream.try_clone().unwrap()).lines();
+            while head
+                .next()
+                .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+            {}
+            asked.send(()).unwrap();
+            if wait.recv().is_err() {
+                return;
+            }
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nwhole")
+                .unwrap();
+        }
+    });
+    (address, heard, may)
+}
+
+#[test]
+fn it_serves_tells_where_and_drains_at_a_signal() {
+    let (origin, heard, may) = origin();
+    let url = format!("http://{origin}");
+    let any = "127.0.0.1:0";
+    let mut proxy = Serving::start(&[
+        "proxy",
+        "--upstream",
+        &url,
+        "--listen",
+        any,
+        "--admin",
+        any,
+        "--stun",
+        any,
+        "--log",
+        "json",
+    ]);
+    let listening = proxy.address("listening http://");
+    let admin = proxy.address("admin http://");
+    let stun = proxy.address("stun ");
+    assert!([listening, admin, stun].iter().all(|address| address.port() != 0));
+
+    may.send(()).unwrap();
+    assert!(get(listening, "/").ends_with("\r\n\r\nwhole"));
+    heard.recv().unwrap();
+    assert!(get(admin, "/healthz").ends_with("\r\n\r\nok\n"));
+    assert!(get(admin, "/status.json").contains("\"crowds\":[]"));
+    assert!(get(admin, "/metrics").starts_with("HTTP/1.1 200 "));
+    assert!(!get(admin, "/").contains("whole") && get(admin, "/").contains("<!doctype html>"));
+
+    let open = std::thread::spawn(move || get(listening, "/"));
+    heard.recv().unwrap();
+    proxy.signal("TERM");
+    // The listener is closed before the open request is answered.
+    while TcpStream::connect(listening).is_ok() {
+        std::thread::yield_now();
+    }
+    may.send(()).unwrap();
+    assert!(open.join().unwrap().ends_with("\r\n\r\nwhole"));
+    assert_eq!(proxy.exit_code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let (origin, heard, _may) = origin();
+    let url = format!("http://{origin}");
+    let mut proxy = Serving::start(&[
+        "proxy",
+        "--upstream",
+        &url,
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "off",
+        "--stun",
+        "off",
+    ]);
+    let listening = proxy.address("listening http://");
+    let mut open = TcpStream::connect(listening).unwrap();
+    open.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    heard.recv().unwrap();
+    proxy.signal("INT");
+    while TcpStream::connect(listening).is_ok() {
+        std::thread::yield_now();
+    }
+    proxy.signal("INT");
+    assert_eq!(proxy.exit_code(), Some(1));
+}
+
+#[test]
+fn the_demo_tells_what_to_open_and_serves_it() {
+    let any = "127.0.0.1:0";
+    let mut demo = Serving::start(&["demo", "--listen", any, "--admin", any, "--stun", any]);
+    let listening = demo.address("listening http://");
+    let admin = demo.address("admin http://");
+    demo.address("stun ");
+    let mut hints = String::new();
+    while !hints.contains("Ctrl-C") {
+        hints += &demo.line();
+        hints.push('\n');
+    }
+    for hint in [
+        format!("http://{listening}/\n"),
+        format!("http://{listening}/?flashback=debug"),
+        format!("http://{admin}/status.json"),
+        format!("{{\"url\":\"http://{listening}/\",\"mode\":\"hot\"}}"),
+    ] {
+        assert!(hints.contains(&hint), "{hints}");
+    }
+    assert!(get(listening, "/").starts_with("HTTP/1.1 200 "));
+    demo.signal("TERM");
+    assert_eq!(demo.exit_code(), Some(0));
+}
