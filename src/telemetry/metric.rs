@@ -64,7 +64,7 @@ pub const PUNCHES: &str = "flashback_punches_total";
 pub const PUNCH: &str = "flashback_punch_seconds";
 /// What a visitor gave over what it got.
 pub const GIVEN_RATIO: &str = "flashback_visitor_given_ratio";
-/// How long a carried page took to complete.
+/// How long the HTML of a carried page took to go out.
 pub const PAGE: &str = "flashback_page_seconds";
 /// Failures of ours, and what the visitor or the origin did wrong.
 pub const FAULTS: &str = "flashback_faults_total";
@@ -150,7 +150,7 @@ pub const ALL: &[Metric] = &[
         PAGE,
         Unit::Seconds,
         SECONDS,
-        "How long a carried page took to complete; reported by visitors.",
+        "From the request of a carried page until its last byte was handed on, by how far it is carried.",
         &[DEPTH],
     ),
     counter(
