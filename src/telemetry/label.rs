@@ -38,6 +38,11 @@ pub(super) const BY: Label = Label {
     name: "by",
     values: &["broker", "visitors"],
 };
+/// Who says how many bytes: of those that visitors send each other nobody else knows.
+pub(super) const REPORTED: Label = Label {
+    name: "by",
+    values: &["visitors"],
+};
 /// Who introduced two visitors. One value so far: a neighbour that introduces others will be the second.
 pub(super) const VIA: Label = Label {
     name: "via",

@@ -5,7 +5,7 @@
 use metrics::Unit;
 
 use super::label::{
-    BY, DEPTH, FAULT, Label, OUTCOME, PASS_REASON, RULE, SHED_REASON, SOURCE, STATE, TO, VIA,
+    BY, DEPTH, FAULT, Label, OUTCOME, PASS_REASON, REPORTED, RULE, SHED_REASON, SOURCE, STATE, TO, VIA,
 };
 
 /// One metric: everything that a recorder, a dashboard or a reader needs to know of it.
@@ -112,7 +112,7 @@ pub const ALL: &[Metric] = &[
         BYTES,
         Unit::Bytes,
         "Payload bytes of hot pages, by who sent them; those of peers are reported by visitors.",
-        &[SOURCE, BY],
+        &[SOURCE, REPORTED],
     ),
     gauge(
         OFFLOAD_RATIO,
