@@ -16,9 +16,9 @@ export type State = "starting" | "carrying" | "off";
 
 /** Dispatches `state`, `links` and `objects` when these have changed. */
 export interface Flashback extends EventTarget {
-  readonly state: State;
+  state: State;
   /** Why it is off. */
-  readonly reason: string;
+  reason: string;
   stats(): Stats;
   /** Takes no further part in this visit: links are closed, and everything comes from the origin. */
   off(): void;
@@ -30,33 +30,13 @@ declare global {
   }
 }
 
-/** What the bootstrap sets. */
-export interface Control {
-  readonly api: Flashback;
-  engine: Engine | undefined;
-  become(state: State, reason: string): void;
-}
-
-export function control(off: () => void): Control {
-  const start: { state: State; reason: string } = { state: "starting", reason: "" };
-  const api = Object.assign(new EventTarget(), start, {
-    stats: () => stats(control.engine),
-    off,
-  });
-  const control: Control = {
-    api,
-    engine: undefined,
-    become(state, reason) {
-      if (api.state === "off") return;
-      Object.assign(api, { state, reason });
-      api.dispatchEvent(new Event("state"));
-    },
-  };
-  return control;
+/** `window.flashback` before there is an engine; `off` does the switching. */
+export function api(engine: () => Engine | undefined, off: () => void): Flashback {
+  return Object.assign(new EventTarget(), { state: "starting", reason: "", stats: () => stats(engine()), off } as const);
 }
 
 function stats(engine: Engine | undefined): Stats {
   const { origin = 0, peer = 0, given = 0 } = engine?.ledger ?? {};
-  const carried = [...(engine?.progress.values() ?? [])].filter((bytes) => bytes.origin + bytes.peer > 0);
-  return { origin, peer, given, links: engine?.links() ?? 0, objects: carried.length };
+  const carried = engine?.objects.filter((object) => object.origin + object.peer > 0);
+  return { origin, peer, given, links: engine?.links() ?? 0, objects: carried?.length ?? 0 };
 }

@@ -7,7 +7,7 @@ import { Fault } from "./fault";
 import { stated } from "./ledger";
 import { chunkDigest, chunkLength, objectOf } from "./manifest";
 import type { Message } from "./message";
-import type { Neighbour } from "./neighbour";
+import type { Neighbour, Wanted } from "./neighbour";
 import { has, remove } from "./ranges";
 import { whichChunk } from "./roulette";
 import { accuse, keep, say, type Swarm } from "./swarm";
@@ -27,9 +27,9 @@ const URGENT = 16;
 export function askAll(of: Swarm, now: number): void {
   for (const them of of.neighbours.values()) {
     if (them.ask || !able(them) || now < them.rests) continue;
-    const chunk = whichChunk(candidates(of, them), (one) => holders(of, one), of.random);
-    const entry = chunk === undefined ? undefined : of.wanted.get(chunk);
-    if (chunk === undefined || !entry) continue;
+    const chosen = whichChunk(candidates(of, them), ([chunk]) => holders(of, chunk), of.random);
+    if (!chosen) continue;
+    const [chunk, entry] = chosen;
     entry.from = "peer";
     them.ask = { chunk, since: now, heard: now };
     them.expected.push(chunk);
@@ -122,10 +122,10 @@ export function block(of: Swarm, them: Neighbour, message: Message & { kind: "bl
 }
 
 /** The most urgent chunks that this neighbour holds and nobody brings. */
-function candidates(of: Swarm, them: Neighbour): number[] {
-  const found: number[] = [];
-  for (const [chunk, entry] of of.wanted) {
-    if (entry.from === "nobody" && has(them.held, chunk) && found.push(chunk) === URGENT) break;
+function candidates(of: Swarm, them: Neighbour): [chunk: number, entry: Wanted][] {
+  const found: [number, Wanted][] = [];
+  for (const one of of.wanted) {
+    if (one[1].from === "nobody" && has(them.held, one[0]) && found.push(one) === URGENT) break;
   }
   return found;
 }

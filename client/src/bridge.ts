@@ -26,7 +26,9 @@ export function bridge(objects: readonly PageObject[], on: Crossing): Bridge {
   const say = (message: ToWorker, ports: MessagePort[] = []): void => {
     serviceWorker.controller?.postMessage(message, ports);
   };
+  let closed = false;
   const greet = (): void => {
+    if (closed) return;
     if (serviceWorker.controller?.scriptURL !== workerUrl()) {
       on.lost();
       return;
@@ -38,8 +40,8 @@ export function bridge(objects: readonly PageObject[], on: Crossing): Bridge {
     };
     say({ kind: "flashback:hello", objects }, [port2]);
   };
-  const hear = ({ data, source }: MessageEvent<ToPage | null>): void => {
-    if (source === serviceWorker.controller && data?.kind === "flashback:who") greet();
+  const hear = ({ data }: MessageEvent<ToPage | null>): void => {
+    if (data?.kind === "flashback:who") greet();
   };
 
   serviceWorker.addEventListener("controllerchange", greet);
@@ -52,8 +54,7 @@ export function bridge(objects: readonly PageObject[], on: Crossing): Bridge {
   return {
     close() {
       clearInterval(awake);
-      serviceWorker.removeEventListener("controllerchange", greet);
-      serviceWorker.removeEventListener("message", hear);
+      closed = true;
       say({ kind: "flashback:bye" });
     },
   };

@@ -4,15 +4,19 @@
  */
 import type { Ledger } from "./ledger";
 import { QUEUE } from "./link";
-import { chunkLength, objectOf, type PageObject } from "./manifest";
+import { chunkLength, objectOf, type Manifest, type PageObject } from "./manifest";
 import { encode } from "./message";
 import { neighbourhood, type Neighbourhood } from "./neighbourhood";
 import { fetchChunks, fetchDigests } from "./origin";
 import type { Page } from "./page";
-import { ahead, feed, reader, tell, type Reader } from "./reader";
+import type { Pull } from "./port";
+import { ahead, feed, tell, type Reader } from "./reader";
 import { memory } from "./store";
 import { busy, handle, poll, swarm, type Input, type Output } from "./swarm";
 
+/** Bytes of verified chunks kept in memory. */
+const MEMORY = 64 * 1024 * 1024;
+const MEMORY_MOBILE = 24 * 1024 * 1024;
 /** Milliseconds between two looks at the clock while something is wanted or to be told. */
 const TICK = 100;
 /** Milliseconds between two signs of life to the worker, and two reports that something may have changed. */
@@ -23,36 +27,28 @@ const PATIENCE = 10_000;
 export interface Engine {
   /** Delivers the bytes `from..to` of the object at `url` on `port`, or says there that the network must. */
   readonly carry: (url: string, from: number, to: number, port: MessagePort) => void;
-  /** Whether to give nothing for now. */
-  quiet(quiet: boolean): void;
   /** Joins the room: at first, and again after `close`. */
   join(): void;
   /** Ends all links, and lets the network have what is under way. */
   readonly close: () => void;
   readonly ledger: Readonly<Ledger>;
+  readonly objects: Manifest;
   links(): number;
-  /** Verified bytes of each object by where they came from. */
-  readonly progress: ReadonlyMap<PageObject, Readonly<Progress>>;
-}
-
-export interface Progress {
-  origin: number;
-  peer: number;
 }
 
 export interface EngineEvents {
-  /** What `links` or `progress` tell has changed. */
+  /** What `links` or the objects tell has changed. */
   changed(what: "links" | "objects"): void;
   readonly calm: () => void;
 }
 
-export function engine(page: Page, budget: number, on: EngineEvents): Engine {
+export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
   const { manifest, room } = page;
   const readers = new Set<Reader>();
-  const failed = new Set<PageObject>();
-  const progress = new Map<PageObject, Progress>(manifest.map((object) => [object, { origin: 0, peer: 0 }]));
-  const store = memory(budget);
-  const exchange = swarm({ manifest, room, store, random: Math.random }, performance.now());
+  const store = memory(small ? MEMORY_MOBILE : MEMORY);
+  // Courtesy to batteries and data plans.
+  const quiet = (): boolean => small && document.hidden;
+  const exchange = swarm({ manifest, room, store, quiet, random: Math.random }, performance.now());
   let links: Neighbourhood | undefined;
   let stop = new AbortController();
   let ticking: ReturnType<typeof setTimeout> | undefined;
@@ -98,9 +94,8 @@ export function engine(page: Page, budget: number, on: EngineEvents): Engine {
   };
   const got = (chunk: number, from: "origin" | "peer"): void => {
     const object = objectOf(manifest, chunk);
-    const bytes = object && progress.get(object);
-    if (!bytes) return;
-    bytes[from] += chunkLength(object, chunk);
+    if (!object) return;
+    object[from] += chunkLength(object, chunk);
     on.changed("objects");
     for (const one of readers) if (one.object === object) serve(one);
   };
@@ -112,17 +107,17 @@ export function engine(page: Page, budget: number, on: EngineEvents): Engine {
     if (after !== before) want();
   };
   const want = (): void => {
-    const chunks = new Set<number>();
+    const chunks: number[] = [];
     for (const one of readers) {
       const [from, to] = ahead(one);
       // Without its digests nothing of an object can be verified, so nothing is asked for.
-      for (let chunk = from; one.object.chunks && chunk < to; chunk++) chunks.add(chunk);
+      for (let chunk = from; one.object.chunks && chunk < to; chunk++) chunks.push(chunk);
     }
-    input({ kind: "want", chunks: [...chunks] });
+    input({ kind: "want", chunks });
   };
   const giveUp = (object: PageObject | undefined): void => {
-    if (!object || failed.has(object)) return;
-    failed.add(object);
+    if (!object || object.failed) return;
+    object.failed = true;
     for (const one of readers) if (one.object === object) dismiss(one);
     want();
   };
@@ -138,33 +133,31 @@ export function engine(page: Page, budget: number, on: EngineEvents): Engine {
       if (now - one.hungry > PATIENCE) dismiss(one);
       else tell(one, { kind: "wait" });
     }
-    links?.report(exchange.ledger, now);
+    links?.report(exchange.ledger, exchange.neighbours.size, now);
   };
 
   return {
     ledger: exchange.ledger,
-    progress,
-    links: () => links?.size() ?? 0,
+    objects: manifest,
+    links: () => exchange.neighbours.size,
     carry(url, from, to, port) {
       const object = manifest.find((one) => one.url === url);
-      if (!links || !object || failed.has(object)) {
+      if (!links || !object || object.failed) {
         port.postMessage({ kind: "pass" });
         return;
       }
-      const one = reader(object, from, to, port, {
-        pulled: serve,
-        stopped: () => {
-          if (readers.delete(one)) want();
-        },
-      });
+      const one: Reader = { object, at: from, to, port, hungry: undefined };
+      port.onmessage = ({ data }: MessageEvent<Pull>) => {
+        if (data.kind === "more") {
+          one.hungry = performance.now();
+          serve(one);
+        } else if (readers.delete(one)) want();
+      };
       readers.add(one);
       void fetchDigests(object, stop.signal).then((known) => {
         if (known) want();
         else giveUp(object);
       });
-    },
-    quiet(quiet) {
-      input({ kind: "quiet", quiet });
     },
     join() {
       stop = new AbortController();

@@ -19,5 +19,5 @@ export function refusal(navigator: Asking): string | undefined {
 
 /** Whether this is a phone or the like: less memory is used, and nothing is given while the page is hidden. */
 export function mobile(): boolean {
-  return /Mobi|Android|iPhone|iPad/.test(navigator.userAgent);
+  return /Mobi|Android/.test(navigator.userAgent);
 }

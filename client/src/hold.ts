@@ -7,11 +7,9 @@
 export function release(of: Document): void {
   of.querySelector("style[data-flashback]")?.remove();
   restore(of);
-  if (of.readyState === "loading") {
-    of.addEventListener("DOMContentLoaded", () => {
-      restore(of);
-    }, { once: true });
-  }
+  of.addEventListener("DOMContentLoaded", () => {
+    restore(of);
+  });
 }
 
 function restore(of: Document): void {

@@ -27,10 +27,10 @@ export interface Candidate {
 
 /** The identity in a description that the browser made; undefined if it lacks a part. */
 export function identityOf(sdp: string): Identity | undefined {
-  const field = (name: string): string | undefined => new RegExp(`^a=${name}(\\S+)\\s*$`, "m").exec(sdp)?.[1];
+  const field = (name: string): string | undefined => new RegExp(`^a=${name}(\\S+)`, "m").exec(sdp)?.[1];
   const ufrag = field("ice-ufrag:");
   const pwd = field("ice-pwd:");
-  const fingerprint = fromHex((field("fingerprint:sha-256 ") ?? "").replaceAll(":", "").toLowerCase());
+  const fingerprint = fromHex((field("fingerprint:sha-256 ") ?? "").replaceAll(":", ""));
   return ufrag && pwd && fingerprint.length === 32 ? { ufrag, pwd, fingerprint } : undefined;
 }
 
@@ -72,10 +72,9 @@ export function candidateText({ place, host, priority, port }: Candidate): strin
 
 /** The family and the bytes of an address as browsers write it; of any other text, a wrong number of bytes. */
 export function addressOf(address: string): [family: number, host: Uint8Array] {
-  const lower = address.toLowerCase();
-  if (lower.endsWith(".local")) return [0, fromHex(lower.slice(0, -6).replaceAll("-", ""))];
-  if (!lower.includes(":")) return [4, Uint8Array.from(lower.split("."), Number)];
-  const [head = [], tail] = lower.split("::").map((part) => part.split(":").filter(Boolean));
+  if (address.endsWith(".local")) return [0, fromHex(address.slice(0, -6).replaceAll("-", ""))];
+  if (!address.includes(":")) return [4, Uint8Array.from(address.split("."), Number)];
+  const [head = [], tail] = address.split("::").map((part) => part.split(":").filter(Boolean));
   const zeros = tail ? 8 - head.length - tail.length : 0;
   const groups = [...head, ...Array<string>(Math.max(zeros, 0)).fill("0"), ...(tail ?? [])];
   return [6, fromHex(groups.map((group) => group.padStart(4, "0")).join(""))];

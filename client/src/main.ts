@@ -2,9 +2,9 @@
  * The bootstrap of a hot page. Whatever goes wrong here, held elements are let go and the page is the origin's own
  * (law 4): nothing throws, nothing is logged.
  */
-import { control, type Control } from "./api";
+import { api, type State } from "./api";
 import { bridge, type Bridge } from "./bridge";
-import { engine } from "./engine";
+import { engine, type Engine } from "./engine";
 import { mobile, refusal } from "./guard";
 import { release } from "./hold";
 import { readPage, type Page } from "./page";
@@ -12,33 +12,42 @@ import { takeControl } from "./register";
 
 // The address names the build; the panel must be of the same.
 const script = (document.currentScript as HTMLScriptElement | null)?.src ?? "";
+let visitor: Engine | undefined;
 let crossing: Bridge | undefined;
 
-const flashback: Control = control(() => {
-  leave("switched off");
-});
+const flashback = api(
+  () => visitor,
+  () => {
+    leave("switched off");
+  },
+);
+
+function become(state: State, reason: string): void {
+  if (flashback.state === "off") return;
+  Object.assign(flashback, { state, reason });
+  flashback.dispatchEvent(new Event("state"));
+}
 
 function leave(reason: string): void {
   release(document);
   crossing?.close();
   crossing = undefined;
-  flashback.engine?.close();
-  flashback.become("off", reason);
+  visitor?.close();
+  become("off", reason);
 }
 
 /** Takes part, until the page goes. */
 function carry(page: Page): void {
-  const small = mobile();
-  const visitor = engine(page, small ? MEMORY_MOBILE : MEMORY, {
-    changed: (what) => flashback.api.dispatchEvent(new Event(what)),
+  const joined = engine(page, mobile(), {
+    changed: (what) => flashback.dispatchEvent(new Event(what)),
     calm: () => {
       leave("calm");
     },
   });
-  flashback.engine = visitor;
-  visitor.join();
+  visitor = joined;
+  joined.join();
   takeControl().then((ours) => {
-    if (flashback.api.state === "off") return;
+    if (flashback.state === "off") return;
     if (!ours) {
       foreign();
       return;
@@ -46,35 +55,18 @@ function carry(page: Page): void {
     crossing = bridge(page.manifest, {
       ready: () => {
         release(document);
-        flashback.become("carrying", "");
+        become("carrying", "");
       },
-      carry: visitor.carry,
+      carry: joined.carry,
       lost: foreign,
     });
   }, failed);
 
   // Open connections keep a page out of the back/forward cache, and neighbours waiting for one that has gone.
-  addEventListener("pagehide", visitor.close);
+  addEventListener("pagehide", joined.close);
   addEventListener("pageshow", ({ persisted }) => {
-    if (persisted && crossing) visitor.join();
+    if (persisted && crossing) joined.join();
   });
-  // Courtesy to batteries and data plans.
-  if (small) {
-    document.addEventListener("visibilitychange", () => {
-      visitor.quiet(document.hidden);
-    });
-  }
-}
-
-function start(): void {
-  const page = readPage(document.getElementById("flashback-page")?.textContent, location.href);
-  const refused = page ? refusal(navigator) : "no page of ours";
-  if (!page || refused !== undefined) {
-    leave(refused ?? "");
-    return;
-  }
-  setTimeout(release, page.holdMilliseconds, document);
-  carry(page);
 }
 
 function failed(): void {
@@ -87,22 +79,25 @@ function foreign(): void {
 
 async function main(): Promise<void> {
   if (window.flashback) return;
-  window.flashback = flashback.api;
+  window.flashback = flashback;
   // A page that nobody may ever look at takes no part.
-  if ("prerendering" in document && document.prerendering === true) {
+  if ((document as { prerendering?: boolean }).prerendering) {
     await new Promise((resolve) => {
-      document.addEventListener("prerenderingchange", resolve, { once: true });
+      document.addEventListener("prerenderingchange", resolve);
     });
   }
-  start();
-  if (new URLSearchParams(location.search).get("flashback") === "debug") {
+  const page = readPage(document.getElementById("flashback-page")?.textContent, location.href);
+  const refused = page ? refusal(navigator) : "no page of ours";
+  if (page && !refused) {
+    setTimeout(release, page.holdMilliseconds, document);
+    carry(page);
+  } else {
+    leave(refused ?? "");
+  }
+  if (/[?&]flashback=debug/.test(location.search)) {
     const panel = (await import(script.replace("client.js", "panel.js"))) as typeof import("./panel");
-    panel.show(flashback);
+    panel.show(flashback, visitor?.objects ?? []);
   }
 }
-
-/** Bytes of verified chunks kept in memory. */
-const MEMORY = 64 * 1024 * 1024;
-const MEMORY_MOBILE = 24 * 1024 * 1024;
 
 main().catch(failed);

@@ -12,7 +12,10 @@ export const BLOCK = 1_024;
 /** Blocks of a whole chunk. */
 export const BLOCKS = CHUNK / BLOCK;
 
-/** One object: `url` is absolute, `first` numbers its first chunk in the room, `chunks` holds their digests once they are known. */
+/**
+ * One object: `url` is absolute, `first` numbers its first chunk in the room, `chunks` holds their digests once they are
+ * known, `origin` and `peer` count its verified bytes by where they came from; what has `failed` is the network's.
+ */
 export interface PageObject {
   readonly url: string;
   readonly type: string;
@@ -22,6 +25,9 @@ export interface PageObject {
   readonly digest: string;
   readonly headers: Readonly<Record<string, string>>;
   chunks: Uint8Array | undefined;
+  origin: number;
+  peer: number;
+  failed: boolean;
 }
 
 /** All objects, by rising `first`. */

@@ -74,7 +74,7 @@ const ranges: Field<Ranges> = {
 /** Whole digests; the message ends with them. */
 const digests: Field<Uint8Array> = {
   read(from) {
-    const found = rest(DIGEST, BLOCKS * DIGEST, Fault.Long).read(from);
+    const found = rest(DIGEST, BLOCKS * DIGEST).read(from);
     check(found.length % DIGEST === 0, Fault.Short);
     return found;
   },
@@ -92,7 +92,7 @@ const any = oneOf<Message>(
     ask: [0x12, { credit, chunk, block }],
     cancel: [0x13, { chunk }],
     proof: [0x14, { chunk, digests }],
-    block: [0x15, { credit, chunk, block, bytes: rest(1, BLOCK, Fault.Long) }],
+    block: [0x15, { credit, chunk, block, bytes: rest(1, BLOCK) }],
     lack: [0x16, { chunk }],
   },
   Fault.Type,

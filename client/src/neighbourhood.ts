@@ -26,9 +26,7 @@ export interface Neighbourhood {
   /** Ends the link to one who did wrong, for good. */
   drop(link: number, fault: Fault): void;
   /** Tells the broker now and then what was got and given, if that has changed, and asks for neighbours that lack. */
-  report(ledger: Ledger, now: number): void;
-  /** Open links. */
-  size(): number;
+  report(ledger: Ledger, links: number, now: number): void;
   close(): void;
 }
 
@@ -53,10 +51,11 @@ export function neighbourhood(
   const banned = new Set<number>();
   let id = 0;
   let made = 0;
-  let reported = { at: -Infinity, text: "" };
-  let needed = { at: 0, wait: NEED };
+  let reported = -REPORT;
+  let said = "";
+  let needed = 0;
+  let wait = NEED;
 
-  const size = (): number => [...known.values()].filter(({ open }) => open).length;
   const linked = (visitor: number, outcome: number, since: number): void => {
     broker.send({ kind: "linked", visitor, outcome, milliseconds: Math.min(Math.round(performance.now() - since), 0xffff) });
   };
@@ -67,7 +66,7 @@ export function neighbourhood(
     them.link.close();
     if (them.open) on.input({ kind: "closed", link: visitor });
     else linked(visitor, FAILED, them.since);
-    needed = { at: performance.now(), wait: NEED };
+    wait = NEED;
   };
   const meet = (visitor: number): void => {
     if (visitor === id || known.has(visitor) || banned.has(visitor) || known.size >= LINKS_MOST || made >= MADE_MOST) return;
@@ -135,19 +134,20 @@ export function neighbourhood(
       broker.send({ kind: "accuse", visitor: link, fault });
       leave(link);
     },
-    report(ledger, now) {
-      const report = { kind: "report", ...ledger, links: size() } as const;
+    report(ledger, links, now) {
+      const report = { kind: "report", ...ledger, links } as const;
       const text = Object.values(report).join();
-      if (now - reported.at >= REPORT && text !== reported.text) {
-        reported = { at: now, text };
+      if (now - reported >= REPORT && text !== said) {
+        reported = now;
+        said = text;
         broker.send(report);
       }
-      if (known.size >= LINKS || made >= MADE_MOST || now - needed.at < needed.wait) return;
+      if (known.size >= LINKS || made >= MADE_MOST || now - needed < wait) return;
       // Twice as long each time that nobody comes: a small room has no more.
-      needed = { at: now, wait: Math.min(needed.wait * 2, NEED_MOST) };
+      needed = now;
+      wait = Math.min(wait * 2, NEED_MOST);
       broker.send({ kind: "need", count: LINKS - known.size });
     },
-    size,
     close() {
       broker.close();
       for (const { link } of known.values()) link.close();

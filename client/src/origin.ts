@@ -29,9 +29,9 @@ export async function fetchChunks(
       signal: stop,
     });
     if (response.status === 503) return retryAfter(response);
-    const right = response.headers.get("content-range") === `bytes ${from}-${to - 1}/${object.length}`;
-    if (response.status !== 206 || !right || !response.body) return undefined;
-    await cut(response.body.getReader(), object, chunk, deliver);
+    // The one header that says both that it is a part and that it is the right one, of the right length.
+    if (response.headers.get("content-range") !== `bytes ${from}-${to - 1}/${object.length}`) return undefined;
+    await cut(response.body!.getReader(), object, chunk, deliver);
     return 0;
   } catch {
     return RETRY;
@@ -40,10 +40,10 @@ export async function fetchChunks(
 
 /** Fetches the list of an object's digests, if it is still lacking; false if it cannot be had. */
 export async function fetchDigests(object: PageObject, stop: AbortSignal): Promise<boolean> {
-  if (object.chunks) return true;
   try {
+    if (object.chunks) return true;
     const response = await fetch(`${PREFIX}digests/${object.digest}`, { signal: stop });
-    return response.ok && learn(object, new Uint8Array(await response.arrayBuffer()));
+    return learn(object, new Uint8Array(await response.arrayBuffer()));
   } catch {
     return false;
   }

@@ -22,7 +22,7 @@ interface Json {
   hold_ms: number;
   lan?: boolean;
   stun?: number | string;
-  objects: (Omit<PageObject, "chunks" | "headers"> & { chunks?: string; headers?: Record<string, string> })[];
+  objects: (Pick<PageObject, "url" | "type" | "length" | "etag" | "first" | "digest"> & { chunks?: string; headers?: Record<string, string> })[];
 }
 
 /** The page's own description; undefined if there is none, or one of another version or form. */
@@ -41,6 +41,9 @@ function parse(json: Json, base: string): Page | undefined {
     url: new URL(object.url, base).href,
     headers: object.headers ?? {},
     chunks: object.chunks === undefined ? undefined : fromBase64(object.chunks),
+    origin: 0,
+    peer: 0,
+    failed: false,
   }));
   return {
     room: fromHex(json.room),

@@ -2,11 +2,11 @@
  * The debug panel of a page opened with `?flashback=debug`: what was got from whom, what was given, and the switch. A
  * bundle of its own, loaded only then; lives in a shadow root, so that neither it nor the page styles the other.
  */
-import type { Control, Stats } from "./api";
-import type { PageObject } from "./manifest";
+import type { Flashback, Stats } from "./api";
+import type { Manifest, PageObject } from "./manifest";
 
 /** Shows the panel of a visit, and keeps it up to date. */
-export function show({ api, engine }: Control): void {
+export function show(api: Flashback, manifest: Manifest): void {
   const host = document.createElement("div");
   const root = host.attachShadow({ mode: "open" });
   // A constructed sheet: a page's policy forbids inline styles more often than not.
@@ -24,7 +24,7 @@ export function show({ api, engine }: Control): void {
   root.append(element("header", "", element("b", "", "flashback"), state, off), figures, objects, legend());
   document.documentElement.append(host);
 
-  const rows = new Map([...(engine?.progress.keys() ?? [])].map((object) => [object, row(object)]));
+  const rows = new Map(manifest.map((object) => [object, row(object)]));
   objects.append(...[...rows.values()].map(({ line }) => line));
   const draw = (): void => {
     state.textContent = api.reason ? `${api.state}: ${api.reason}` : api.state;
@@ -32,7 +32,7 @@ export function show({ api, engine }: Control): void {
     off.hidden = api.state === "off";
     figures.replaceChildren(...describe(api.stats()));
     for (const [object, { bar, text }] of rows) {
-      const { origin = 0, peer = 0 } = engine?.progress.get(object) ?? {};
+      const { origin, peer } = object;
       bar[0].style.width = share(peer, object.length);
       bar[1].style.width = share(origin, object.length);
       text.textContent = origin + peer > 0 ? `${size(origin + peer)} of ${size(object.length)}` : size(object.length);

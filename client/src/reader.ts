@@ -1,6 +1,6 @@
 /** One request of the page that the worker passes on: bytes are pulled from the store as they come, in order. */
 import { CHUNK, type PageObject } from "./manifest";
-import type { Pull, Push } from "./port";
+import type { Push } from "./port";
 import type { Store } from "./store";
 
 /** Chunks (1 MiB) ahead of a reader: images whole, video a few seconds, and no memory for what nobody may watch. */
@@ -14,26 +14,6 @@ export interface Reader {
   readonly to: number;
   /** Since when the worker waits for an answer, if it does. */
   hungry: number | undefined;
-}
-
-export interface ReaderEvents {
-  /** The worker wants more. */
-  pulled(reader: Reader): void;
-  /** The request is over. */
-  stopped(reader: Reader): void;
-}
-
-export function reader(object: PageObject, at: number, to: number, port: MessagePort, on: ReaderEvents): Reader {
-  const reader: Reader = { object, port, at, to, hungry: undefined };
-  port.onmessage = ({ data }: MessageEvent<Pull>) => {
-    if (data.kind === "stop") {
-      on.stopped(reader);
-      return;
-    }
-    reader.hungry = performance.now();
-    on.pulled(reader);
-  };
-  return reader;
 }
 
 /** Answers a hungry reader with what is there of one chunk; true if something was. */

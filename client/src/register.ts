@@ -18,9 +18,9 @@ export async function takeControl(): Promise<boolean> {
   }
   if (!serviceWorker.controller) {
     const controlled = new Promise((resolve) => {
-      serviceWorker.addEventListener("controllerchange", resolve, { once: true });
+      serviceWorker.addEventListener("controllerchange", resolve);
     });
-    const { active } = await serviceWorker.register(ours, { scope: "/", updateViaCache: "none" });
+    const { active } = await serviceWorker.register(ours, { scope: "/" });
     // Active already, but a hard reload goes past it.
     const claim: ToWorker = { kind: "flashback:claim" };
     active?.postMessage(claim);

@@ -2,20 +2,10 @@
  * Whom, and which chunk: the two choices of the exchange, each a pure function of what is seen and a random number.
  */
 
-const DRAWS = 3;
-
 /** The rarest of three taken at random: spreads what is rare without everybody running for the same chunk. */
-export function whichChunk(
-  candidates: readonly number[],
-  holders: (chunk: number) => number,
-  random: () => number,
-): number | undefined {
-  let best: number | undefined;
-  for (let draw = 0; draw < DRAWS; draw++) {
-    const drawn = candidates[Math.floor(random() * candidates.length)];
-    if (drawn !== undefined && (best === undefined || holders(drawn) < holders(best))) best = drawn;
-  }
-  return best;
+export function whichChunk<T>(candidates: readonly T[], holders: (chunk: T) => number, random: () => number): T | undefined {
+  const drawn = [0, 0, 0].map(() => candidates[Math.floor(random() * candidates.length)]!);
+  return candidates.length > 0 ? drawn.reduce((best, one) => (holders(one) < holders(best) ? one : best)) : undefined;
 }
 
 /** One who may be given to: `credit` is what it says it has. */

@@ -52,13 +52,13 @@ export function ended(of: Swarm, { chunk, count, again }: Input & { kind: "ended
 /** Marks `chunk` and what follows it in the same object and state; gives their number. */
 function run(of: Swarm, chunk: number, now: number): number {
   const object = objectOf(of.manifest, chunk);
-  let count = 0;
-  for (; count < RUN; count++) {
-    const entry = of.wanted.get(chunk + count);
-    if (!entry || objectOf(of.manifest, chunk + count) !== object || !abandoned(of, chunk + count, entry, now)) break;
+  let next = chunk;
+  for (; next < chunk + RUN && objectOf(of.manifest, next) === object; next++) {
+    const entry = of.wanted.get(next);
+    if (!entry || !abandoned(of, next, entry, now)) break;
     entry.from = "origin";
   }
-  return count;
+  return next - chunk;
 }
 
 /** Whether the neighbours had their chance. */

@@ -33,8 +33,6 @@ export type Input =
   | { kind: "fetched"; chunk: number; bytes: Uint8Array<ArrayBuffer> }
   /** A fetch is over; for what it did not bring, the origin may be asked again after so long, or never. */
   | { kind: "ended"; chunk: number; count: number; again: number | undefined }
-  /** Whether to give nothing for now. */
-  | { kind: "quiet"; quiet: boolean }
   | { kind: "tick" };
 
 export type Output =
@@ -54,6 +52,8 @@ export interface Swarm {
   readonly store: Store;
   /** A number in `0..1`. */
   readonly random: () => number;
+  /** Whether to give nothing for now. */
+  readonly quiet: () => boolean;
   readonly ledger: Ledger;
   readonly held: Ranges;
   /** Held, but not told to the neighbours yet. */
@@ -69,12 +69,11 @@ export interface Swarm {
   told: number;
   due: boolean;
   fetches: number;
-  quiet: boolean;
   /** The neighbour whose chunk is being sent. */
   giving?: Neighbour | undefined;
 }
 
-export function swarm(of: Pick<Swarm, "manifest" | "room" | "store" | "random">, now: number): Swarm {
+export function swarm(of: Pick<Swarm, "manifest" | "room" | "store" | "random" | "quiet">, now: number): Swarm {
   return {
     ...of,
     ledger: ledger(),
@@ -88,7 +87,6 @@ export function swarm(of: Pick<Swarm, "manifest" | "room" | "store" | "random">,
     told: now,
     due: false,
     fetches: 0,
-    quiet: false,
   };
 }
 
@@ -127,9 +125,6 @@ export function handle(of: Swarm, input: Input, now: number): void {
       break;
     case "ended":
       ended(of, input, now);
-      break;
-    case "quiet":
-      of.quiet = input.quiet;
       break;
     case "tick":
       expire(of, now);
@@ -245,5 +240,5 @@ function fetched(of: Swarm, chunk: number, bytes: Uint8Array<ArrayBuffer>): void
 
 /** Bytes that may still be given. */
 export function spare(of: Swarm): number {
-  return of.quiet ? 0 : credit(of.ledger);
+  return of.quiet() ? 0 : credit(of.ledger);
 }

@@ -91,11 +91,11 @@ export function bytes(length: number): Field<Uint8Array> {
 }
 
 /** Everything up to the end, at least `least` bytes and at most `most`. */
-export function rest(least: number, most: number, fault: Fault): Field<Uint8Array> {
+export function rest(least: number, most: number): Field<Uint8Array> {
   return {
     read(from) {
       check(from.left() >= least, Fault.Short);
-      check(from.left() <= most, fault);
+      check(from.left() <= most, Fault.Long);
       return from.bytes(from.left());
     },
     write: (value) => value,

@@ -124,7 +124,7 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
   const arrive = (id: number): void => {
     const visitor: Visitor = {
       id,
-      swarm: swarm({ manifest: objects, room: new Uint8Array(8), store: memory(setting.budget ?? 1e9), random }, world.now),
+      swarm: swarm({ manifest: objects, room: new Uint8Array(8), store: memory(setting.budget ?? 1e9), quiet: () => false, random }, world.now),
       liar: id < (setting.liars ?? 0),
       done: undefined,
       failed: [],
@@ -203,7 +203,7 @@ export function describe(url: string, bytes: Uint8Array, first: number): PageObj
   }
   const list = new Uint8Array(Buffer.concat(chunks));
   const digest = Buffer.from(sha(list)).toString("hex");
-  return { url, type: "image/png", length: bytes.length, etag: '"x"', first, digest, headers: {}, chunks: list };
+  return { url, type: "image/png", length: bytes.length, etag: '"x"', first, digest, headers: {}, chunks: list, origin: 0, peer: 0, failed: false };
 }
 
 function sha(bytes: Uint8Array): Uint8Array {

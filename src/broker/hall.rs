@@ -16,11 +16,12 @@ use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
 
 use crate::{
     broker::{
-        Envelope, Full, Heard, Reported, Room, Rules, metric,
+        Envelope, Full, Heard, Reported, Room, Rules,
         service::Refusal,
         signal::{FromBroker, FromVisitor, Outcome, Report},
     },
     swarm::PeerFault,
+    telemetry::metric,
 };
 
 /// A room, its doors and its dice, behind one lock: each turn is some microseconds, and no turn awaits.
@@ -167,7 +168,7 @@ fn count(heard: Heard) {
         Heard::Nothing | Heard::Introduced(_) => {}
         Heard::Linked(Outcome::Open, milliseconds) => {
             counter!(metric::PUNCHES, "outcome" => "open").increment(1);
-            histogram!(metric::PUNCH_SECONDS).record(f64::from(milliseconds) / 1_000.0);
+            histogram!(metric::PUNCH).record(f64::from(milliseconds) / 1_000.0);
         }
         Heard::Linked(Outcome::Failed, _) => counter!(metric::PUNCHES, "outcome" => "failed").increment(1),
         Heard::Accused(fault) => reported_fault(fault.as_str()),

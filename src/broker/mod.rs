@@ -38,8 +38,6 @@ mod door;
 #[cfg(feature = "layer")]
 mod hall;
 #[cfg(feature = "layer")]
-mod metric;
-#[cfg(feature = "layer")]
 mod service;
 #[cfg(feature = "layer")]
 mod session;

@@ -21,11 +21,11 @@ use crate::{
         Reported, RoomId, Settings, TokenError, TokenKey,
         hall::{Hall, Out},
         limit::Seats,
-        metric,
         session::code,
         signal::{FromBroker, FromVisitor, TOKEN},
     },
     swarm::PeerFault,
+    telemetry::metric,
 };
 
 /// A handle to all rooms; cheap to clone, and all clones are one broker.

@@ -16,11 +16,11 @@ use crate::{
         Settings,
         hall::Out,
         limit::{Bucket, Rate},
-        metric,
         service::{Broker, Visit},
         signal::{FromVisitor, TOKEN},
     },
     swarm::PeerFault,
+    telemetry::metric,
 };
 
 /// Close codes of `docs/protocol.md`.

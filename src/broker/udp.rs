@@ -14,9 +14,9 @@ use rtc_stun::{
 };
 use tokio::{net::UdpSocket, task::AbortHandle};
 
-use crate::broker::{
-    limit::{Buckets, Rate, Subscriber},
-    metric,
+use crate::{
+    broker::limit::{Buckets, Rate, Subscriber},
+    telemetry::metric,
 };
 
 /// A STUN responder on its own task, which ends when this is dropped.

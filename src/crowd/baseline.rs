@@ -4,15 +4,15 @@
 
 use super::{
     Settings,
-    epoch::{DEPTH, Grid, Moment, Window},
+    epoch::{Grid, HALVES, Moment, Series},
 };
 
 /// What all pages' means have in common: the decay, and the time they are taken over.
 #[derive(Clone, Debug)]
 pub(super) struct Past {
-    /// What is left of a count after one epoch of the longest scale.
+    /// What is left of a count after half an epoch of the longest scale.
     decay: f64,
-    /// Length of such an epoch in seconds.
+    /// Its length in seconds.
     span: f64,
     /// Rule 2's factor and the floor: together the bar that clips.
     ratio: f64,
@@ -21,7 +21,7 @@ pub(super) struct Past {
 
 impl Past {
     pub(super) fn new(settings: &Settings) -> Self {
-        let span = settings.longest().as_secs_f64();
+        let span = settings.longest().as_secs_f64() / 2.0;
         Self {
             decay: (-std::f64::consts::LN_2 * span / settings.half_life.as_secs_f64()).exp(),
             span,
@@ -33,7 +33,7 @@ impl Past {
     /// Seconds of the past beyond the window, decayed as the counts are. The same for every page: a page that was not
     /// seen was silent.
     fn duration(&self, newest: u32) -> f64 {
-        let epochs = newest.saturating_sub(DEPTH as u32 - 1);
+        let epochs = newest.saturating_sub(HALVES as u32 - 1);
         self.span * (1.0 - self.decay.powf(epochs.into())) / (1.0 - self.decay)
     }
 }
@@ -43,8 +43,8 @@ impl Past {
 pub(super) struct Baseline(f32);
 
 impl Baseline {
-    /// An epoch has left the window; `newest` is the last epoch of the longest scale before that.
-    pub(super) fn learn(&mut self, past: &Past, newest: u32, count: u32, epochs: u32) {
+    /// A half epoch has left the window, `halves` of them at once; `newest` was the last of the longest scale before.
+    pub(super) fn learn(&mut self, past: &Past, newest: u32, count: u32, halves: u32) {
         let duration = past.duration(newest);
         let mean = if duration > 0.0 {
             f64::from(self.0) / duration
@@ -52,37 +52,36 @@ impl Baseline {
             0.0
         };
         let bar = (past.ratio * mean).max(past.min_rate) * past.span;
-        let kept = f64::from(self.0) * past.decay.powf(epochs.into());
+        let kept = f64::from(self.0) * past.decay.powf(halves.into());
         self.0 = (kept + f64::from(count).min(bar)) as f32;
     }
 
-    /// Requests and seconds up to the end of the epoch before `place` of a window, given the window of the longest scale.
+    /// Requests and seconds until now, but for those of a surge.
     pub(super) fn before(
         &self,
         past: &Past,
         grid: &Grid,
         now: Moment,
-        longest: &Window,
+        series: &Series,
         since: Since,
     ) -> History {
-        let start = longest
-            .index(0)
-            .map_or(0.0, |index| f64::from(index) * grid.seconds(grid.longest()));
-        let window = longest.since(0).saturating_sub(since.requests) as f64;
+        let newest = grid.half(grid.longest(), series.epoch());
+        let start = f64::from(newest.saturating_sub(HALVES as u32 - 1)) * past.span;
+        let window = series.recent(grid).saturating_sub(since.requests) as f64;
         let elapsed = (now.seconds - start - since.seconds).max(0.0);
         History {
             requests: f64::from(self.0) + window,
-            seconds: past.duration(longest.newest) + elapsed,
+            seconds: past.duration(newest) + elapsed,
         }
     }
 
-    /// The mean beyond the window and in it.
-    pub(super) fn mean(&self, past: &Past, grid: &Grid, now: Moment, longest: &Window) -> f64 {
+    /// The mean until now.
+    pub(super) fn mean(&self, past: &Past, grid: &Grid, now: Moment, series: &Series) -> f64 {
         self.before(
             past,
             grid,
             now,
-            longest,
+            series,
             Since {
                 requests: 0,
                 seconds: 0.0,

@@ -344,7 +344,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const SHARDS: usize = 64;
 /// Changes kept for a shell that does not ask: each is some hundred bytes.
 const MAX_CHANGES: usize = 1024;
-/// Shortest epochs that a request may be late, as threads are; beyond, the clock has been set back.
+/// Shortest half epochs that a request may be late, as threads are; beyond, the clock has been set back.
 const LATE: u32 = 4;
 
 #[cfg(test)]

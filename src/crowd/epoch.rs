@@ -1,4 +1,7 @@
 //! Counts of one page in the last eight epochs of every scale. It knows no rule and no page: numbers in, numbers out.
+//!
+//! Counts are kept by half epochs, so that epochs can be read in two phases, half an epoch apart: a step that falls in
+//! the midst of an epoch of one phase is clear in the other.
 
 use super::{Settings, Time, settings::MAX_SCALES};
 
@@ -6,8 +9,9 @@ use super::{Settings, Time, settings::MAX_SCALES};
 #[derive(Clone, Debug)]
 pub(super) struct Grid {
     start: Time,
-    /// Length of the shortest epoch in nanoseconds.
+    /// Half of the shortest epoch, in nanoseconds: the unit of all counts.
     base: u64,
+    /// Halves of each scale's epoch in that unit.
     multiples: Vec<u32>,
 }
 
@@ -15,7 +19,7 @@ pub(super) struct Grid {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
     pub(super) at: Time,
-    /// Number of the shortest epoch that holds it.
+    /// Number of the shortest half epoch that holds it.
     pub(super) epoch: u32,
     /// Seconds since the detector's start.
     pub(super) seconds: f64,
@@ -23,15 +27,15 @@ pub(super) struct Moment {
 
 impl Grid {
     pub(super) fn new(settings: &Settings, start: Time) -> Self {
-        let base = settings.scales[0].as_nanos() as u64;
+        let shortest = settings.scales[0].as_nanos();
         let multiples = settings
             .scales
             .iter()
-            .map(|scale| (scale.as_nanos() as u64 / base) as u32)
+            .map(|scale| (scale.as_nanos() / shortest) as u32)
             .collect();
         Self {
             start,
-            base,
+            base: shortest as u64 / 2,
             multiples,
         }
     }
@@ -56,26 +60,26 @@ impl Grid {
         self.multiples.len() - 1
     }
 
-    /// Length of the longest epoch in shortest ones.
+    /// Length of the longest epoch in units.
     pub(super) fn span(&self) -> u32 {
-        self.multiples[self.longest()]
+        2 * self.multiples[self.longest()]
     }
 
     /// Length of an epoch in seconds.
     pub(super) fn seconds(&self, scale: usize) -> f64 {
-        self.base as f64 * f64::from(self.multiples[scale]) / 1e9
+        2.0 * self.base as f64 * f64::from(self.multiples[scale]) / 1e9
     }
 
-    /// Number of the epoch of this scale that holds a shortest epoch.
-    pub(super) fn index(&self, scale: usize, epoch: u32) -> u32 {
+    /// Number of the half epoch of this scale that holds a shortest one.
+    pub(super) fn half(&self, scale: usize, epoch: u32) -> u32 {
         epoch / self.multiples[scale]
     }
 
-    /// When an epoch of this scale begins.
-    pub(super) fn begins(&self, scale: usize, index: u32) -> Time {
-        let epochs = u64::from(self.multiples[scale]) * u64::from(index);
+    /// When a half epoch of this scale begins.
+    pub(super) fn begins(&self, scale: usize, half: u32) -> Time {
+        let units = u64::from(self.multiples[scale]) * u64::from(half);
         self.start
-            .saturating_add(Time::from_nanos(self.base.saturating_mul(epochs)))
+            .saturating_add(Time::from_nanos(self.base.saturating_mul(units)))
     }
 }
 
@@ -83,9 +87,9 @@ impl Grid {
 #[derive(Clone, Debug)]
 pub(super) struct Series {
     epoch: u32,
-    /// Requests in the shortest epoch now, not yet in the rings: one increment per request, whatever the scales.
+    /// Requests in the shortest half epoch now, not yet in the rings: one increment per request, whatever the scales.
     fresh: u32,
-    rings: [[u32; DEPTH]; MAX_SCALES],
+    rings: [[u32; HALVES]; MAX_SCALES],
 }
 
 impl Series {
@@ -93,7 +97,7 @@ impl Series {
         Self {
             epoch,
             fresh: 0,
-            rings: [[0; DEPTH]; MAX_SCALES],
+            rings: [[0; HALVES]; MAX_SCALES],
         }
     }
 
@@ -109,38 +113,64 @@ impl Series {
     }
 
     /// Moves on to an epoch. A past one changes nothing: late requests count where the series stands. `left` is told
-    /// each count that leaves the longest ring, and the epochs it took to leave.
+    /// each half epoch's count that leaves the longest ring, and the half epochs it took to leave.
     pub(super) fn advance(&mut self, grid: &Grid, epoch: u32, mut left: impl FnMut(u32, u32)) {
         if epoch <= self.epoch {
             return;
         }
         for scale in grid.scales() {
-            let (from, to) = (grid.index(scale, self.epoch), grid.index(scale, epoch));
+            let (from, to) = (grid.half(scale, self.epoch), grid.half(scale, epoch));
             let ring = &mut self.rings[scale];
-            let newest = &mut ring[from as usize % DEPTH];
+            let newest = &mut ring[from as usize % HALVES];
             *newest = newest.saturating_add(self.fresh);
             let steps = to - from;
-            for step in 1..=steps.min(DEPTH as u32) {
-                let gone = std::mem::take(&mut ring[(from as usize + step as usize) % DEPTH]);
+            for step in 1..=steps.min(HALVES as u32) {
+                let gone = std::mem::take(&mut ring[(from as usize + step as usize) % HALVES]);
                 if scale == grid.longest() {
                     left(gone, 1);
                 }
             }
-            if scale == grid.longest() && steps > DEPTH as u32 {
-                left(0, steps - DEPTH as u32);
+            if scale == grid.longest() && steps > HALVES as u32 {
+                left(0, steps - HALVES as u32);
             }
         }
         self.fresh = 0;
         self.epoch = epoch;
     }
 
-    /// The last eight epochs of a scale, oldest first; the last is under way.
-    pub(super) fn window(&self, grid: &Grid, scale: usize) -> Window {
-        let newest = grid.index(scale, self.epoch);
+    /// The last eight epochs of a scale, oldest first, in a phase: 0 or 1. The last is under way.
+    pub(super) fn window(&self, grid: &Grid, scale: usize, phase: u32) -> Window {
+        let newest = grid.half(scale, self.epoch);
         let ring = &self.rings[scale];
-        let mut counts: [u32; DEPTH] = std::array::from_fn(|back| ring[(newest as usize + 1 + back) % DEPTH]);
-        counts[DEPTH - 1] = counts[DEPTH - 1].saturating_add(self.fresh);
-        Window { counts, newest }
+        // The last epoch of phase 0 is in its second half, that of phase 1 in its first.
+        let oldest = newest as usize + 1 + phase as usize;
+        let mut counts = std::array::from_fn(|place| {
+            let (first, second) = (oldest + 2 * place, oldest + 2 * place + 1);
+            let ahead = phase == 1 && place == DEPTH - 1;
+            ring[first % HALVES].saturating_add(if ahead { 0 } else { ring[second % HALVES] })
+        });
+        counts[DEPTH - 1] = u32::saturating_add(counts[DEPTH - 1], self.fresh);
+        Window {
+            counts,
+            last: i64::from(newest) - 1 + i64::from(phase),
+        }
+    }
+
+    /// Requests in the last epoch's length, sliding; `part` of the half epoch under way has passed.
+    pub(super) fn sliding(&self, grid: &Grid, scale: usize, part: f64) -> f64 {
+        let newest = grid.half(scale, self.epoch) as usize + HALVES;
+        let half = |back: usize| f64::from(self.rings[scale][(newest - back) % HALVES]);
+        half(2) * (1.0 - part) + half(1) + half(0) + f64::from(self.fresh)
+    }
+
+    /// The largest count of an epoch that is whole or under way.
+    pub(super) fn latest(&self, grid: &Grid, scale: usize) -> u32 {
+        let newest = grid.half(scale, self.epoch) as usize + HALVES;
+        let half = |back: usize| self.rings[scale][(newest - back) % HALVES];
+        let recent = half(0).saturating_add(self.fresh);
+        half(1)
+            .saturating_add(recent)
+            .max(half(2).saturating_add(half(1)))
     }
 
     /// Requests in the longest scale's window.
@@ -154,31 +184,34 @@ impl Series {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
     pub(super) counts: [u32; DEPTH],
-    /// Number of the last epoch.
-    pub(super) newest: u32,
+    /// Number of the half epoch that the last epoch begins with; before the start it is negative.
+    last: i64,
 }
 
 impl Window {
-    /// Number of the epoch at a place, or none if that was before the detector's start.
-    pub(super) fn index(&self, place: usize) -> Option<u32> {
-        (self.newest + place as u32).checked_sub(DEPTH as u32 - 1)
+    /// Counts whose last epoch begins with a half epoch of this number.
+    #[cfg(test)]
+    pub(super) fn new(counts: [u32; DEPTH], last: i64) -> Self {
+        Self { counts, last }
+    }
+
+    /// Number of the half epoch that the epoch at a place begins with, or none if that was before the detector's start.
+    pub(super) fn begins(&self, place: usize) -> Option<u32> {
+        u32::try_from(self.last - 2 * (DEPTH - 1 - place) as i64).ok()
     }
 
     /// Requests from a place on.
     pub(super) fn since(&self, place: usize) -> u64 {
         self.counts[place..].iter().map(|count| u64::from(*count)).sum()
     }
-
-    /// The larger of the last whole epoch and the one under way.
-    pub(super) fn latest(&self) -> u32 {
-        self.counts[DEPTH - 1].max(self.counts[DEPTH - 2])
-    }
 }
 
-/// The last epoch: 68 years of seconds from the start. Room above it lets places be reckoned without overflow.
+/// The last half epoch: 34 years of half seconds from the start. Room above it lets places be reckoned without overflow.
 const LAST: u32 = u32::MAX / 2;
 /// Epochs kept per scale: up to six doublings, the epoch before them and one for a late second look.
 pub(super) const DEPTH: usize = 8;
+/// The same in half epochs.
+pub(super) const HALVES: usize = 2 * DEPTH;
 
 #[cfg(test)]
 mod tests {
@@ -198,13 +231,19 @@ mod tests {
                 series.advance(&grid, *epoch, |count, _| gone += u64::from(count));
                 series.add(1);
             }
-            for scale in grid.scales() {
-                let window = series.window(&grid, scale);
+            for (scale, phase) in grid.scales().flat_map(|scale| [(scale, 0), (scale, 1)]) {
+                let window = series.window(&grid, scale, phase);
                 for (place, count) in window.counts.iter().enumerate() {
-                    let index = window.index(place);
-                    let truth = seen.iter().filter(|epoch| Some(grid.index(scale, **epoch)) == index).count();
-                    prop_assert_eq!(*count as usize, truth, "scale {} place {}", scale, place);
+                    let first = window.begins(place).map_or(-1, i64::from);
+                    let halves = seen.iter().map(|epoch| i64::from(grid.half(scale, *epoch)));
+                    let truth = halves.filter(|half| *half == first || *half == first + 1).count();
+                    if first >= 0 {
+                        prop_assert_eq!(*count as usize, truth, "scale {} phase {} place {}", scale, phase, place);
+                    }
                 }
+                let latest = [0, 1].map(|phase| series.window(&grid, scale, phase).counts);
+                let whole = latest[1][DEPTH - 2].max(latest[0][DEPTH - 1]);
+                prop_assert_eq!(series.latest(&grid, scale), whole.max(latest[1][DEPTH - 1]));
             }
             prop_assert_eq!(gone + series.recent(&grid), seen.len() as u64);
         }

@@ -11,7 +11,7 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Surge {
     pub(super) scale: usize,
-    /// Number of the epoch that it began in, on its scale.
+    /// Number of the half epoch that it began in, on its scale.
     pub(super) onset: u32,
     /// Requests per second in its highest epoch.
     pub(super) rate: f64,
@@ -19,49 +19,90 @@ pub(super) struct Surge {
     pub(super) average: f64,
 }
 
-/// Looks for a surge on every scale, the shortest first.
-pub(super) fn surge(
-    settings: &Settings,
-    past: &Past,
-    grid: &Grid,
-    now: Moment,
-    series: &Series,
-    baseline: &Baseline,
-) -> Option<Surge> {
-    let longest = series.window(grid, grid.longest());
-    grid.scales().find_map(|scale| {
-        let window = series.window(grid, scale);
-        let floor = settings.min_rate * grid.seconds(scale);
-        if f64::from(window.latest()) < floor {
-            return None;
-        }
-        let earliest = DEPTH - 1 - settings.doublings as usize;
-        (0..=earliest).rev().find_map(|low| {
-            rises(&window, low, settings).then_some(())?;
-            let began = window.index(low + 1)?;
-            let since = Since {
-                requests: window.since(low + 1),
-                seconds: (now.seconds - f64::from(began) * grid.seconds(scale)).max(f64::EPSILON),
-            };
-            let history = baseline.before(past, grid, now, &longest, since);
-            let peak = window.counts[low + 1..].iter().max().copied().unwrap_or(0);
-            let rate = f64::from(peak) / grid.seconds(scale);
-            let average = history.mean();
-            let sure = rate > settings.ratio * average && evidence(history, since) >= settings.evidence;
-            sure.then_some(Surge {
-                scale,
-                onset: began,
-                rate,
-                average,
+/// What the rules look at.
+#[derive(Clone, Copy)]
+pub(super) struct Look<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) past: &'a Past,
+    pub(super) grid: &'a Grid,
+    pub(super) now: Moment,
+    pub(super) series: &'a Series,
+    pub(super) baseline: &'a Baseline,
+}
+
+impl Look<'_> {
+    /// Looks for a surge on every scale, the shortest first, in both phases, the latest first.
+    pub(super) fn surge(&self) -> Option<Surge> {
+        let mut peak = Peak::default();
+        self.grid.scales().find_map(|scale| {
+            // Floor and peak may be reached on a shorter scale than the surge is seen on: a slow rise has busy seconds, too.
+            peak = peak.or(self.series.latest(self.grid, scale), self.grid.seconds(scale));
+            if peak.rate < self.settings.min_rate {
+                return None;
+            }
+            [0, 1].into_iter().find_map(|phase| {
+                let window = self.series.window(self.grid, scale, phase);
+                let earliest = DEPTH - 1 - self.settings.doublings as usize;
+                (0..=earliest)
+                    .rev()
+                    .find_map(|low| self.surge_after(&window, scale, low, peak))
             })
         })
-    })
+    }
+
+    fn surge_after(&self, window: &Window, scale: usize, low: usize, peak: Peak) -> Option<Surge> {
+        rises(window, low, self.settings).then_some(())?;
+        let onset = window.begins(low + 1)?;
+        let seconds = self.grid.seconds(scale);
+        let since = Since {
+            requests: window.since(low + 1),
+            seconds: (self.now.seconds - f64::from(onset) * seconds / 2.0).max(f64::EPSILON),
+        };
+        let history = self
+            .baseline
+            .before(self.past, self.grid, self.now, self.series, since);
+        let highest = window.counts[low + 1..].iter().max().copied().unwrap_or(0);
+        let Peak { rate, sure } = peak.or(highest, seconds);
+        let average = history.mean();
+        let bar = self.settings.ratio * average;
+        let high = rate > bar && sure > bar / 2.0;
+        let asked = self.settings.evidence + TURNS * (history.seconds / 3600.0).ln_1p();
+        (high && evidence(history, since) >= asked).then_some(Surge {
+            scale,
+            onset,
+            rate,
+            average,
+        })
+    }
+}
+
+/// The highest rate so far, over epochs of several lengths.
+#[derive(Clone, Copy, Default)]
+struct Peak {
+    /// Requests per second, as counted.
+    rate: f64,
+    /// The same less its standard deviation. Half of the bar is asked of it: three requests that fall into one second are
+    /// three per second, but no peak.
+    sure: f64,
+}
+
+impl Peak {
+    fn or(self, count: u32, seconds: f64) -> Self {
+        let count = f64::from(count);
+        if count < FEW {
+            return self;
+        }
+        Self {
+            rate: self.rate.max(count / seconds),
+            sure: self.sure.max((count - count.sqrt()) / seconds),
+        }
+    }
 }
 
 /// Rule 1: whether the window doubles `k` times from the epoch at `low` on.
 fn rises(window: &Window, low: usize, settings: &Settings) -> bool {
     // The first epoch since the start may be half unseen: only silence is certain in it.
-    match window.index(low) {
+    match window.begins(low) {
         None => return false,
         Some(0) if window.counts[low] > 0 => return false,
         Some(_) => {}
@@ -85,11 +126,11 @@ fn rises(window: &Window, low: usize, settings: &Settings) -> bool {
     }
 }
 
-/// How unlikely it is, in nats, that one steady Poisson source made both the history and the surge: the Chernoff bound of
-/// the binomial that splits all requests over the two times. A history too short to tell gives none.
+/// How unlikely it is, in nats, that one Poisson source with an everyday swing made both the history and the surge: the
+/// Chernoff bound of the binomial that splits all requests over the two times. A history too short to tell gives none.
 fn evidence(history: History, surge: Since) -> f64 {
     let (n, c) = (history.requests, surge.requests as f64);
-    let (t, w) = (history.seconds, surge.seconds);
+    let (t, w) = (history.seconds, surge.seconds * SWING);
     if t <= 0.0 || c / w <= n / t {
         return 0.0;
     }
@@ -104,12 +145,20 @@ fn evidence(history: History, surge: Since) -> f64 {
     part(n, t) + part(c, w)
 }
 
+/// How far above its mean a page may be for hours on end, as the daily rhythm has it, before that counts as evidence.
+const SWING: f64 = 1.4;
+/// How fast the evidence asked for grows with the hours that a page is known: the longer it is watched, the more often
+/// chance has had its turn.
+const TURNS: f64 = 3.5;
+/// Requests in an epoch that say anything at all.
+const FEW: f64 = 3.0;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn window(counts: [u32; DEPTH]) -> Window {
-        Window { counts, newest: 100 }
+        Window::new(counts, 100)
     }
 
     fn rises_somewhere(counts: [u32; DEPTH], settings: &Settings) -> bool {
@@ -143,8 +192,7 @@ mod tests {
     #[test]
     fn the_first_epoch_is_a_past_only_if_silent() {
         let settings = Settings::default();
-        let mut young = window([0, 0, 0, 0, 0, 3, 40, 40]);
-        young.newest = 2;
+        let mut young = Window::new([0, 0, 0, 0, 0, 3, 40, 40], 4);
         assert!(
             !(0..6).any(|low| rises(&young, low, &settings)),
             "it may have been as busy before the start"

@@ -6,9 +6,9 @@ use super::{
     Change, Crowd, Key, Mode, Rule, Settings, State, Time,
     audience::{Audience, Clients},
     baseline::{Baseline, Past},
-    epoch::{Grid, Moment, Series},
+    epoch::{Grid, HALVES, Moment, Series},
     key::Naming,
-    rule::{self, Surge},
+    rule::{Look, Surge},
 };
 
 /// Settings worked out once, for all pages.
@@ -86,8 +86,8 @@ impl Track {
     pub(super) fn warmth(&self, plan: &Plan, now: Moment) -> f64 {
         let grid = &plan.grid;
         let longest = grid.longest();
-        let quiet = grid.index(longest, now.epoch) - grid.index(longest, self.series.epoch().min(now.epoch));
-        let recent = if quiet < super::epoch::DEPTH as u32 {
+        let quiet = grid.half(longest, now.epoch) - grid.half(longest, self.series.epoch().min(now.epoch));
+        let recent = if quiet < HALVES as u32 {
             self.series.recent(grid)
         } else {
             0
@@ -134,7 +134,15 @@ impl Track {
         let Plan {
             settings, grid, past, ..
         } = plan;
-        let surge = rule::surge(settings, past, grid, now, &self.series, &self.baseline);
+        let look = Look {
+            settings,
+            past,
+            grid,
+            now,
+            series: &self.series,
+            baseline: &self.baseline,
+        };
+        let surge = look.surge();
         let wave = self.state == State::Cooling && self.rate(plan, now, grid.longest()) >= self.bar(plan);
         if (surge.is_none() && !wave) || !self.crowded(settings) || !room() {
             return None;
@@ -206,10 +214,10 @@ impl Track {
 
     fn advance(&mut self, plan: &Plan, now: Moment) {
         let Self { series, baseline, .. } = self;
-        let mut newest = plan.grid.index(plan.grid.longest(), series.epoch());
-        series.advance(&plan.grid, now.epoch, |count, epochs| {
-            baseline.learn(&plan.past, newest, count, epochs);
-            newest += epochs;
+        let mut newest = plan.grid.half(plan.grid.longest(), series.epoch());
+        series.advance(&plan.grid, now.epoch, |count, halves| {
+            baseline.learn(&plan.past, newest, count, halves);
+            newest += halves;
         });
     }
 
@@ -234,7 +242,7 @@ impl Track {
         let Plan { settings, grid, .. } = plan;
         grid.scales().any(|scale| {
             let enough = (settings.min_rate * grid.seconds(scale) / 4.0).max(2.0);
-            f64::from(self.series.window(grid, scale).latest()) >= enough
+            f64::from(self.series.latest(grid, scale)) >= enough
         })
     }
 
@@ -248,26 +256,27 @@ impl Track {
 
     /// Requests per second over the last epoch's length, sliding.
     fn rate(&self, plan: &Plan, now: Moment, scale: usize) -> f64 {
-        let window = self.series.window(&plan.grid, scale);
-        let length = plan.grid.seconds(scale);
-        let begun = (now.seconds - f64::from(window.newest) * length).clamp(0.0, length);
-        let [.., before, current] = window.counts;
-        (f64::from(before) * (1.0 - begun / length) + f64::from(current)) / length
+        let half = plan.grid.seconds(scale) / 2.0;
+        let begun = f64::from(plan.grid.half(scale, self.series.epoch())) * half;
+        let part = ((now.seconds - begun) / half).clamp(0.0, 1.0);
+        self.series.sliding(&plan.grid, scale, part) / (2.0 * half)
     }
 
-    /// The rate from which a page that was hot is busy: the floor, or twice what has become normal for it.
+    /// The rate from which a page that was hot is busy: the floor, or well above what was normal before, or has become so.
     fn bar(&self, plan: &Plan) -> f64 {
-        let newest = plan.grid.index(plan.grid.longest(), self.series.epoch());
-        let normal = self.baseline.settled(&plan.past, newest).unwrap_or(0.0);
-        plan.settings.min_rate.max(2.0 * normal)
+        let newest = plan.grid.half(plan.grid.longest(), self.series.epoch());
+        let before = self.episode.as_ref().map_or(0.0, |episode| episode.average);
+        let normal = self
+            .baseline
+            .settled(&plan.past, newest)
+            .unwrap_or(0.0)
+            .max(before);
+        plan.settings.min_rate.max(ABOVE * normal)
     }
 
     fn heat(&mut self, plan: &Plan, now: Moment, rule: Rule, surge: Option<Surge>) -> Change {
         let average = surge.map_or_else(
-            || {
-                let longest = self.series.window(&plan.grid, plan.grid.longest());
-                self.baseline.mean(&plan.past, &plan.grid, now, &longest)
-            },
+            || self.baseline.mean(&plan.past, &plan.grid, now, &self.series),
             |surge| surge.average,
         );
         let scale = surge.map(|surge| surge.scale);
@@ -312,3 +321,5 @@ impl Track {
 
 /// Longest epochs that a page stays hot at least: before two have passed, its rate over the longest is not whole.
 const HOLD: u32 = 2;
+/// Times the normal rate that a page is still, or again, part of a crowd: above any daily rhythm.
+const ABOVE: f64 = 4.0;

@@ -15,6 +15,7 @@ use crate::{
     content::{self, Store},
     crowd::{self, Crowds},
     layer::{self, carrier::Carrier},
+    telemetry::series,
 };
 
 /// All settings of the library, a section for each part.
@@ -106,13 +107,14 @@ impl Builder {
         self
     }
 
-    /// Starts everything.
+    /// Starts everything. An application that records metrics installs its recorder before.
     ///
     /// # Errors
     /// A setting that cannot work, an address that cannot be had, or no runtime.
     pub fn build(self) -> Result<Flashback, ConfigError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
         self.settings.check()?;
+        series::begin();
         let stun = match self.stun {
             Some(addr) => Some(
                 Stun::bind(addr, self.settings.broker.stun_per_second)

@@ -1,7 +1,10 @@
 //! A request for a hot page: the origin's own page, with the script and the manifest put into it. Whatever stands against
 //! that, the page goes out as it came.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use axum::{BoxError, body::Body};
 use bytes::Bytes;
@@ -40,6 +43,7 @@ where
     RB: http_body::Body<Data = Bytes> + Send + 'static,
     RB::Error: Into<BoxError>,
 {
+    let began = Instant::now();
     let (mut parts, body) = request.into_parts();
     let url = match (gate::may_carry_request(&parts), page_url(&parts, &visit.host)) {
         (Ok(()), Some(url)) => url,
@@ -78,6 +82,7 @@ where
         visit: &visit,
         url,
         variant,
+        began,
     }
     .inject(response);
     let response = coding::encoded(carried, &visitor).await;
@@ -90,6 +95,7 @@ struct Visited<'a> {
     visit: &'a Visit,
     url: Url,
     variant: Variant,
+    began: Instant,
 }
 
 impl Visited<'_> {
@@ -118,6 +124,7 @@ impl Visited<'_> {
         };
         if snippet.is_some() {
             self.variant.rewrite_head(&mut head.headers);
+            self.say_timing(&mut head.headers);
             if held {
                 inject::release_links(&mut head.headers, &self.url, &listed.carried);
             }
@@ -127,6 +134,7 @@ impl Visited<'_> {
             Arc::clone(&self.visit.page),
             snippet.is_some(),
         );
+        let (depth, began) = (self.visit.depth, self.began);
         let body = Injected::new(body, plan, move |outcome| {
             let mut known = page.page();
             for reference in &outcome.references {
@@ -135,9 +143,23 @@ impl Visited<'_> {
             drop(known);
             if told {
                 carrier.tally.injected(&outcome);
+                carrier.tally.page(depth, began.elapsed());
             }
         });
         Response::from_parts(head, Body::new(body))
+    }
+
+    /// `Server-Timing`: whoever looks at a slow page in a browser's tools sees that it was carried, how far, and what that
+    /// took until the head.
+    fn say_timing(&self, headers: &mut HeaderMap) {
+        let took = self.began.elapsed().as_secs_f64() * 1_000.0;
+        let timing = format!(
+            "flashback;desc=\"{}\";dur={took:.1}",
+            self.visit.depth.as_str()
+        );
+        if let Ok(timing) = HeaderValue::try_from(timing) {
+            headers.append("server-timing", timing);
+        }
     }
 
     /// What this visitor is told, or nothing if it cannot be written.

@@ -10,6 +10,7 @@ use axum::BoxError;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use tower::Service;
+use tracing::Instrument as _;
 
 use super::{
     ResponseBody, ResponseFuture,
@@ -77,21 +78,17 @@ where
             Route::Calm => ResponseFuture::calm(self.inner.call(request)),
             Route::Page(visit) => {
                 let inner = self.take_ready();
-                ResponseFuture::hot(Box::pin(page::carry(
-                    Arc::clone(&self.carrier),
-                    inner,
-                    request,
-                    visit,
-                )))
+                let span = tracing::info_span!("flashback.page", key = %visit.page.key, depth = visit.depth.as_str());
+                ResponseFuture::hot(Box::pin(
+                    page::carry(Arc::clone(&self.carrier), inner, request, visit).instrument(span),
+                ))
             }
             Route::Object(object) => {
                 let inner = self.take_ready();
-                ResponseFuture::hot(Box::pin(object::serve(
-                    Arc::clone(&self.carrier),
-                    inner,
-                    request,
-                    object,
-                )))
+                let span = tracing::info_span!("flashback.object", key = %object.page.key, path = request.uri().path());
+                ResponseFuture::hot(Box::pin(
+                    object::serve(Arc::clone(&self.carrier), inner, request, object).instrument(span),
+                ))
             }
         }
     }

@@ -2,11 +2,14 @@
 //! recorder, whose look-ups would cost each calm request more than everything else we do to it. What happens only on hot
 //! pages is recorded at once.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 use metrics::{counter, gauge, histogram};
 
-use super::inject::Outcome;
+use super::{Depth, inject::Outcome};
 use crate::{
     crowd::{Change, State},
     telemetry::metric,
@@ -69,6 +72,11 @@ impl Tally {
             );
             self.fault(metric::INJECT);
         }
+    }
+
+    /// A carried page went out whole, or its visitor hung up.
+    pub(super) fn page(&self, depth: Depth, took: Duration) {
+        histogram!(metric::PAGE, "depth" => depth.as_str()).record(took.as_secs_f64());
     }
 
     /// A change of state.

@@ -38,20 +38,25 @@ pub(super) const BY: Label = Label {
     name: "by",
     values: &["broker", "visitors"],
 };
-/// Who introduced two visitors.
+/// Who says how many bytes: of those that visitors send each other nobody else knows.
+pub(super) const REPORTED: Label = Label {
+    name: "by",
+    values: &["visitors"],
+};
+/// Who introduced two visitors. One value so far: a neighbour that introduces others will be the second.
 pub(super) const VIA: Label = Label {
     name: "via",
-    values: &["broker", "peer"],
+    values: &["broker"],
 };
 /// What became of an introduction.
 pub(super) const OUTCOME: Label = Label {
     name: "outcome",
     values: &["open", "failed"],
 };
-/// How much of a page was carried.
+/// How far a page was carried.
 pub(super) const DEPTH: Label = Label {
     name: "depth",
-    values: &["assist", "media", "page"],
+    values: &["assist", "media"],
 };
 
 /// Why a page (the first lines) or an object went through as it was.

@@ -5,7 +5,7 @@
 use metrics::Unit;
 
 use super::label::{
-    BY, DEPTH, FAULT, Label, OUTCOME, PASS_REASON, RULE, SHED_REASON, SOURCE, STATE, TO, VIA,
+    BY, DEPTH, FAULT, Label, OUTCOME, PASS_REASON, REPORTED, RULE, SHED_REASON, SOURCE, STATE, TO, VIA,
 };
 
 /// One metric: everything that a recorder, a dashboard or a reader needs to know of it.
@@ -64,7 +64,7 @@ pub const PUNCHES: &str = "flashback_punches_total";
 pub const PUNCH: &str = "flashback_punch_seconds";
 /// What a visitor gave over what it got.
 pub const GIVEN_RATIO: &str = "flashback_visitor_given_ratio";
-/// How long a carried page took to complete.
+/// How long the HTML of a carried page took to go out.
 pub const PAGE: &str = "flashback_page_seconds";
 /// Failures of ours, and what the visitor or the origin did wrong.
 pub const FAULTS: &str = "flashback_faults_total";
@@ -112,7 +112,7 @@ pub const ALL: &[Metric] = &[
         BYTES,
         Unit::Bytes,
         "Payload bytes of hot pages, by who sent them; those of peers are reported by visitors.",
-        &[SOURCE, BY],
+        &[SOURCE, REPORTED],
     ),
     gauge(
         OFFLOAD_RATIO,
@@ -150,7 +150,7 @@ pub const ALL: &[Metric] = &[
         PAGE,
         Unit::Seconds,
         SECONDS,
-        "How long a carried page took to complete; reported by visitors.",
+        "From the request of a carried page until its last byte was handed on, by how far it is carried.",
         &[DEPTH],
     ),
     counter(

@@ -15,6 +15,7 @@ pub mod status;
 
 mod label;
 mod rfc3339;
+pub(crate) mod series;
 
 pub use event::{Event, Referrer};
 pub use label::Label;

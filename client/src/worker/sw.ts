@@ -58,7 +58,7 @@ self.addEventListener("fetch", (event) => {
     return;
   }
   const object = visitor.objects.get(request.url);
-  if (object && carriable(request)) event.respondWith(carry(request, visitor, object));
+  if (object && carriable(request)) event.respondWith(carry(request, visitor, object).catch(() => fetch(request)));
 });
 
 /** Knows the page from now on, and says so: only then does the page let go of what it holds. */

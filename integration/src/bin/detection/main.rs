@@ -45,6 +45,9 @@ enum Command {
         /// The floor, low as for the click traces, where noise is largest.
         #[arg(long, default_value_t = 0.3)]
         min_rate: f64,
+        /// The evidence asked for; the default's, if not given.
+        #[arg(long)]
+        evidence: Option<f64>,
         /// Which of the possible years.
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -61,8 +64,9 @@ fn main() -> anyhow::Result<()> {
             days,
             urls,
             min_rate,
+            evidence,
             seed,
-        } => year::run(days, urls, min_rate, seed),
+        } => year::run(days, urls, min_rate, evidence, seed),
         Command::Speed => speed::run(),
     }
 }

@@ -176,23 +176,34 @@ fn variants() -> Vec<(String, Settings)> {
     for rate in [0.1, 0.2, 0.3, 0.5, 1.0] {
         vary(format!("min_rate {rate}"), &|s| s.min_rate = rate);
     }
-    for scales in [
-        &[1][..],
-        &[10],
-        &[60],
-        &[1, 10],
-        &[10, 60],
-        &[1, 10, 60],
-        &[1, 5, 30],
-        &[5, 15, 60],
-    ] {
-        let name = format!(
-            "scales {}",
-            scales.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
-        );
-        vary(name, &|s| {
-            s.scales = scales.iter().map(|scale| Duration::from_secs(*scale)).collect()
-        });
+    for doublings in [1, 2] {
+        for scales in SCALES {
+            let name = format!(
+                "{doublings} x {}",
+                scales.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
+            );
+            vary(name, &|s| {
+                s.doublings = doublings;
+                s.scales = scales.iter().map(|scale| Duration::from_secs(*scale)).collect();
+            });
+        }
     }
     variants
 }
+
+const SCALES: [&[u64]; 14] = [
+    &[1],
+    &[5],
+    &[10],
+    &[20],
+    &[30],
+    &[60],
+    &[1, 10, 60],
+    &[1, 5, 30],
+    &[5, 15, 60],
+    &[1, 5, 15, 60],
+    &[1, 5, 20, 60],
+    &[1, 10, 30, 60],
+    &[1, 10, 20, 60],
+    &[1, 4, 12, 60],
+];

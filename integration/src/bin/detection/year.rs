@@ -6,9 +6,16 @@ use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use tower_flashback::crowd::{Crowds, Settings, Sighting, State};
 
 /// Prints the number of requests and of alarms.
-pub(crate) fn run(days: u32, urls: u32, min_rate: f64, seed: u64) -> anyhow::Result<()> {
+pub(crate) fn run(
+    days: u32,
+    urls: u32,
+    min_rate: f64,
+    evidence: Option<f64>,
+    seed: u64,
+) -> anyhow::Result<()> {
     let mut settings = Settings::default();
     settings.min_rate = min_rate;
+    settings.evidence = evidence.unwrap_or(settings.evidence);
     let crowds = Crowds::new(settings, Duration::ZERO, seed)?;
     let mut random = SmallRng::seed_from_u64(seed);
     // Mean rates spread evenly over five powers of ten and a half.
@@ -57,7 +64,9 @@ pub(crate) fn run(days: u32, urls: u32, min_rate: f64, seed: u64) -> anyhow::Res
             .filter(|change| change.to == State::Hot)
         {
             alarms += 1;
-            println!("{change:?}");
+            if alarms <= SHOWN {
+                println!("{change:?}");
+            }
         }
     }
     println!("{days} days, {urls} URLs, {requests} requests, {alarms} false alarms");
@@ -65,3 +74,5 @@ pub(crate) fn run(days: u32, urls: u32, min_rate: f64, seed: u64) -> anyhow::Res
 }
 
 const DAY: f64 = 86_400.0;
+/// Alarms shown one by one.
+const SHOWN: u32 = 20;
