@@ -39,7 +39,6 @@ test("eight visitors carry the page to each other", { timeout: 180_000 }, async 
   await Promise.all(visitors.map((visitor) => visitor.pictures()));
   const shares = await Promise.all(visitors.map(share));
   for (const [number, one] of shares.entries()) t.diagnostic(`visitor ${number + 1}: ${JSON.stringify(one)}`);
-if(process.env.TRACE) for (const v of visitors) {const s=await v.samples(); const pic=(k)=>s.map(x=>x[k]); const first=(f)=>s.find(f)?.at; t.diagnostic(JSON.stringify({first:s[0]?.at,carrying:first(x=>x.state==="carrying"),off:first(x=>x.state==="off"),link:first(x=>x.links>0),bytes:first(x=>x.origin+x.peer>0),last:s.at(-1)?.at,ticks:s.length,  steps:s.filter((x,i)=>i%8===0).map(x=>[x.at,x.origin>>10,x.peer>>10,x.given>>10,x.links].join("/")).join(" ")}));t.diagnostic(JSON.stringify(await v.page.evaluate(()=>performance.getEntriesByType("resource").map(e=>[e.name.replace(location.origin,""),e.startTime|0,e.responseEnd|0].join(" ")).slice(0,40))))}
   for (const visitor of visitors) await assertPictures(visitor);
   for (const [number, one] of shares.entries()) {
     if (number >= 2) assert.ok(one.share >= 0.7, `visitor ${number + 1}: ${JSON.stringify(one)}`);
