@@ -107,8 +107,14 @@ async fn crowd() {
     let site = serve(site.layer(flashback.layer())).await;
     let operators = serve(flashback.admin()).await;
 
+    // Each second four times as many visits as in the one before.
+    let (mut second, mut visits) = (tokio::time::interval(Duration::from_secs(1)), 1);
     while !ask(operators, "/status.json", "").await.contains("\"hot\"") {
-        ask(site, "/", NAVIGATE).await;
+        second.tick().await;
+        for _ in 0..visits {
+            ask(site, "/", NAVIGATE).await;
+        }
+        visits *= 4;
     }
     ask(site, "/", &format!("{NAVIGATE}save-data: on\r\n")).await;
     ask(site, "/a.jpg", &format!("referer: http://{site}/\r\n")).await;
