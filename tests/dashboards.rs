@@ -25,8 +25,15 @@ fn rules(path: &str, kind: &str) -> Vec<(String, String, Value)> {
     let yaml: Value = serde_norway::from_str(&text(path)).unwrap();
     let groups = yaml["groups"].as_array().unwrap();
     let rules = groups.iter().flat_map(|group| group["rules"].as_array().unwrap());
-    let word = |rule: &Value, key: &str| rule[key].as_str().unwrap_or_else(|| panic!("{rule}: no {key}")).to_owned();
-    rules.map(|rule| (word(rule, kind), word(rule, "expr"), rule.clone())).collect()
+    let word = |rule: &Value, key: &str| {
+        rule[key]
+            .as_str()
+            .unwrap_or_else(|| panic!("{rule}: no {key}"))
+            .to_owned()
+    };
+    rules
+        .map(|rule| (word(rule, kind), word(rule, "expr"), rule.clone()))
+        .collect()
 }
 
 /// File stem and contents of every dashboard.
@@ -36,7 +43,10 @@ fn dashboards() -> Vec<(String, Value)> {
         .map(|entry| {
             let path = entry.unwrap().path();
             let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            (stem, serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap())
+            (
+                stem,
+                serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap(),
+            )
         })
         .collect();
     found.sort_by(|one: &(String, Value), other| one.0.cmp(&other.0));
@@ -49,7 +59,10 @@ fn panels(dashboard: &Value) -> &[Value] {
 
 fn queries(panel: &Value) -> Vec<&str> {
     let targets = panel["targets"].as_array().unwrap();
-    targets.iter().map(|target| target["expr"].as_str().unwrap()).collect()
+    targets
+        .iter()
+        .map(|target| target["expr"].as_str().unwrap())
+        .collect()
 }
 
 /// Where a query stands, and the query.
@@ -61,11 +74,19 @@ fn all_queries() -> Vec<(String, String)> {
             all.extend(of_panel.map(|query| (format!("{stem}, {}", panel["title"]), query)));
         }
         for annotation in dashboard["annotations"]["list"].as_array().unwrap() {
-            all.extend(annotation["expr"].as_str().map(|query| (format!("{stem}, annotation"), query.to_owned())));
+            all.extend(
+                annotation["expr"]
+                    .as_str()
+                    .map(|query| (format!("{stem}, annotation"), query.to_owned())),
+            );
         }
     }
     for (path, kind) in [("grafana/rules.yml", "record"), ("grafana/alerts.yml", "alert")] {
-        all.extend(rules(path, kind).into_iter().map(|(name, query, _)| (name, query)));
+        all.extend(
+            rules(path, kind)
+                .into_iter()
+                .map(|(name, query, _)| (name, query)),
+        );
     }
     all
 }
@@ -78,7 +99,9 @@ fn selectors(query: &str) -> Vec<Selector<'_>> {
     let mut found = Vec::new();
     let mut rest = query;
     while let Some(at) = rest.find("flashback") {
-        let end = rest[at..].find(|c| !is_name(c)).map_or(rest.len(), |length| at + length);
+        let end = rest[at..]
+            .find(|c| !is_name(c))
+            .map_or(rest.len(), |length| at + length);
         let name = &rest[at..end];
         // `up{job="flashback"}` names a job and no series.
         let quoted = rest[..at].ends_with('"');
@@ -86,7 +109,9 @@ fn selectors(query: &str) -> Vec<Selector<'_>> {
         if quoted {
             continue;
         }
-        let braces = rest.strip_prefix('{').map_or("", |inner| &inner[..inner.find('}').unwrap()]);
+        let braces = rest
+            .strip_prefix('{')
+            .map_or("", |inner| &inner[..inner.find('}').unwrap()]);
         found.push((name, matchers(braces)));
     }
     found
@@ -95,11 +120,18 @@ fn selectors(query: &str) -> Vec<Selector<'_>> {
 fn matchers(braces: &str) -> Vec<(&str, &str, &str)> {
     let matcher = |text| {
         let text: &str = text;
-        let operator = ["=~", "!~", "!=", "="].into_iter().find(|operator| text.contains(operator)).unwrap();
+        let operator = ["=~", "!~", "!=", "="]
+            .into_iter()
+            .find(|operator| text.contains(operator))
+            .unwrap();
         let (label, value) = text.split_once(operator).unwrap();
         (label, operator, value.trim_matches('"'))
     };
-    braces.split(',').filter(|text| !text.is_empty()).map(matcher).collect()
+    braces
+        .split(',')
+        .filter(|text| !text.is_empty())
+        .map(matcher)
+        .collect()
 }
 
 /// The labels that a query sums by or matches on.
@@ -121,16 +153,28 @@ fn metric_of(series: &str) -> Option<(&'static Metric, bool)> {
     }
     let (name, part) = series.rsplit_once('_')?;
     let metric = metric::find(name).filter(|metric| matches!(metric.kind, Kind::Histogram(_)))?;
-    ["bucket", "sum", "count"].contains(&part).then_some((metric, part == "bucket"))
+    ["bucket", "sum", "count"]
+        .contains(&part)
+        .then_some((metric, part == "bucket"))
 }
 
 /// The labels of a series with their closed sets of values; those of Prometheus itself are open.
-fn labels_of(series: &str, recorded: &BTreeMap<String, String>) -> Option<BTreeMap<String, Option<Vec<String>>>> {
+fn labels_of(
+    series: &str,
+    recorded: &BTreeMap<String, String>,
+) -> Option<BTreeMap<String, Option<Vec<String>>>> {
     let mut labels = BTreeMap::from([("instance".to_owned(), None), ("job".to_owned(), None)]);
     if let Some(query) = recorded.get(series) {
-        let inner: Vec<_> = selectors(query).into_iter().filter_map(|(name, _)| labels_of(name, recorded)).collect();
+        let inner: Vec<_> = selectors(query)
+            .into_iter()
+            .filter_map(|(name, _)| labels_of(name, recorded))
+            .collect();
         for label in grouped(query) {
-            let values = inner.iter().find_map(|labels| labels.get(label)).cloned().flatten();
+            let values = inner
+                .iter()
+                .find_map(|labels| labels.get(label))
+                .cloned()
+                .flatten();
             labels.insert(label.to_owned(), values);
         }
         return Some(labels);
@@ -180,7 +224,10 @@ fn has(values: &[String], operator: &str, word: &str) -> bool {
 }
 
 fn recorded() -> BTreeMap<String, String> {
-    rules("grafana/rules.yml", "record").into_iter().map(|(name, query, _)| (name, query)).collect()
+    rules("grafana/rules.yml", "record")
+        .into_iter()
+        .map(|(name, query, _)| (name, query))
+        .collect()
 }
 
 #[test]
@@ -188,7 +235,10 @@ fn every_query_names_what_is_recorded() {
     let (recorded, queries) = (recorded(), all_queries());
     assert!(queries.len() > 50, "only {} queries were found", queries.len());
     for (at, query) in queries {
-        assert!(!selectors(&query).is_empty() || query.starts_with("up{"), "{at}: {query} asks for nothing");
+        assert!(
+            !selectors(&query).is_empty() || query.starts_with("up{"),
+            "{at}: {query} asks for nothing"
+        );
         assert_eq!(faults(&query, &recorded), [""; 0], "{at}: {query}");
     }
 }
@@ -222,8 +272,15 @@ fn a_wrong_query_is_found() {
 fn every_metric_is_shown() {
     let queries = all_queries();
     let named = |name: &str| queries.iter().any(|(_, query)| query.contains(name));
-    let unseen: Vec<_> = metric::ALL.iter().map(|metric| metric.name).filter(|name| !named(name)).collect();
-    assert!(unseen.is_empty(), "recorded, but on no dashboard and in no rule: {unseen:?}");
+    let unseen: Vec<_> = metric::ALL
+        .iter()
+        .map(|metric| metric.name)
+        .filter(|name| !named(name))
+        .collect();
+    assert!(
+        unseen.is_empty(),
+        "recorded, but on no dashboard and in no rule: {unseen:?}"
+    );
 }
 
 #[test]
@@ -234,12 +291,24 @@ fn every_dashboard_asks_a_question_and_can_be_read() {
         assert_eq!(dashboard["uid"], stem.as_str());
         assert!(dashboard["title"].as_str().unwrap().ends_with('?'), "{stem}");
         let variables = dashboard["templating"]["list"].as_array().unwrap();
-        let names: Vec<_> = variables.iter().map(|variable| variable["name"].as_str().unwrap()).collect();
+        let names: Vec<_> = variables
+            .iter()
+            .map(|variable| variable["name"].as_str().unwrap())
+            .collect();
         assert_eq!(names, ["datasource", "instance"], "{stem}");
         let annotations = dashboard["annotations"]["list"].as_array().unwrap();
-        let crowds = annotations.iter().filter_map(|annotation| annotation["expr"].as_str());
-        assert!(crowds.into_iter().any(|query| query.contains(metric::CROWD_CHANGES)), "{stem}");
-        panels(dashboard).iter().for_each(|panel| panel_can_be_read(stem, panel));
+        let crowds = annotations
+            .iter()
+            .filter_map(|annotation| annotation["expr"].as_str());
+        assert!(
+            crowds
+                .into_iter()
+                .any(|query| query.contains(metric::CROWD_CHANGES)),
+            "{stem}"
+        );
+        panels(dashboard)
+            .iter()
+            .for_each(|panel| panel_can_be_read(stem, panel));
         lie_apart(stem, panels(dashboard));
     }
 }
@@ -248,12 +317,21 @@ fn panel_can_be_read(stem: &str, panel: &Value) {
     let at = format!("{stem}, {}", panel["title"]);
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     assert!(!word(&panel["title"]).is_empty(), "{at}");
-    assert!(word(&panel["description"]).ends_with('.'), "{at}: no sentence says what it means");
-    assert!(!word(&panel["fieldConfig"]["defaults"]["unit"]).is_empty(), "{at}: no unit");
+    assert!(
+        word(&panel["description"]).ends_with('.'),
+        "{at}: no sentence says what it means"
+    );
+    assert!(
+        !word(&panel["fieldConfig"]["defaults"]["unit"]).is_empty(),
+        "{at}: no unit"
+    );
     assert_eq!(panel["datasource"]["uid"], "${datasource}", "{at}");
     for target in panel["targets"].as_array().unwrap() {
         assert_eq!(target["datasource"]["uid"], "${datasource}", "{at}");
-        assert!(word(&target["expr"]).contains("instance=~\"$instance\""), "{at}: not by instance");
+        assert!(
+            word(&target["expr"]).contains("instance=~\"$instance\""),
+            "{at}: not by instance"
+        );
         assert!(!word(&target["legendFormat"]).is_empty(), "{at}: no legend");
     }
 }
@@ -262,7 +340,11 @@ fn panel_can_be_read(stem: &str, panel: &Value) {
 fn lie_apart(stem: &str, panels: &[Value]) {
     let (mut ids, mut cells) = (BTreeSet::new(), BTreeSet::new());
     for panel in panels {
-        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{stem}, {}", panel["title"]);
+        assert!(
+            ids.insert(panel["id"].as_u64().unwrap()),
+            "{stem}, {}",
+            panel["title"]
+        );
         let [x, y, w, h] = ["x", "y", "w", "h"].map(|key| panel["gridPos"][key].as_u64().unwrap());
         assert!(x + w <= 24, "{stem}, {}", panel["title"]);
         for cell in (x..x + w).flat_map(|x| (y..y + h).map(move |y| (x, y))) {
@@ -274,7 +356,10 @@ fn lie_apart(stem: &str, panels: &[Value]) {
 #[test]
 fn rules_are_named_by_thing_and_operation() {
     for name in recorded().keys() {
-        assert!(name.starts_with("flashback:") && name.split(':').count() == 3, "{name}");
+        assert!(
+            name.starts_with("flashback:") && name.split(':').count() == 3,
+            "{name}"
+        );
     }
 }
 
@@ -286,16 +371,32 @@ fn every_alert_has_a_test_and_a_page_of_the_runbook() {
         let groups = tests["tests"].as_array().unwrap().iter();
         let cases = groups.flat_map(|group| group["alert_rule_test"].as_array().unwrap());
         let cases = cases.filter(|case| case["alertname"] == alert);
-        cases.map(|case| case["exp_alerts"].as_array().unwrap().len()).collect()
+        cases
+            .map(|case| case["exp_alerts"].as_array().unwrap().len())
+            .collect()
     };
     let alerts = rules("grafana/alerts.yml", "alert");
     for (name, _, rule) in &alerts {
-        assert!(runbook.contains(&format!("\n## {name}\n")), "{name}: no page of the runbook");
-        assert_eq!(rule["annotations"]["runbook_url"], format!("runbook.md#{}", name.to_lowercase()));
-        assert!(["info", "warning", "critical"].map(Value::from).contains(&rule["labels"]["severity"]), "{name}");
+        assert!(
+            runbook.contains(&format!("\n## {name}\n")),
+            "{name}: no page of the runbook"
+        );
+        assert_eq!(
+            rule["annotations"]["runbook_url"],
+            format!("runbook.md#{}", name.to_lowercase())
+        );
+        assert!(
+            ["info", "warning", "critical"]
+                .map(Value::from)
+                .contains(&rule["labels"]["severity"]),
+            "{name}"
+        );
         assert_eq!(cases(name), [0, 1], "{name}: silent first, firing then");
     }
-    let pages: Vec<_> = runbook.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let pages: Vec<_> = runbook
+        .lines()
+        .filter_map(|line| line.strip_prefix("## "))
+        .collect();
     let names: Vec<_> = alerts.iter().map(|(name, ..)| name.as_str()).collect();
     assert_eq!(pages, names, "pages of the runbook, in the order of the alerts");
 }
@@ -304,7 +405,10 @@ fn every_alert_has_a_test_and_a_page_of_the_runbook() {
 fn the_manual_lists_every_metric_as_it_is() {
     let rows: Vec<_> = metric::ALL.iter().map(row).collect();
     let manual = text("docs/metrics.md");
-    let listed: Vec<_> = manual.lines().filter(|line| line.starts_with("| `flashback_")).collect();
+    let listed: Vec<_> = manual
+        .lines()
+        .filter(|line| line.starts_with("| `flashback_"))
+        .collect();
     assert!(listed == rows, "docs/metrics.md should say:\n{}", rows.join("\n"));
 }
 
@@ -320,5 +424,10 @@ fn row(metric: &Metric) -> String {
         _ => format!("`{}` (below)", label.name),
     });
     let labels: Vec<_> = labels.collect();
-    format!("| `{}` | {kind} | {} | {} |", metric.name, labels.join("; "), metric.help)
+    format!(
+        "| `{}` | {kind} | {} | {} |",
+        metric.name,
+        labels.join("; "),
+        metric.help
+    )
 }

@@ -74,7 +74,7 @@ export async function until(what, look, right, { within = 60_000, every = 200 } 
   for (;;) {
     const seen = await look();
     if (right(seen)) return seen;
-    if (Date.now() > deadline) throw new Error(`not within ${within / 1000} s: ${what}; last seen: ${JSON.stringify(seen)}`);
+    if (Date.now() > deadline) throw new Error(`not within ${within / 1000} s: ${what}; last seen: ${String(JSON.stringify(seen)).slice(0, 2_000)}`);
     await pause(every);
   }
 }

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join as path } from "node:path";
 import { draw } from "./draw.mjs";
 import { ask, demo, ended, pause, started, until } from "./flashback.mjs";
-import { join, learn, open, token } from "./visitor.mjs";
+import { join, learn, load, open, surge, token } from "./visitor.mjs";
 
 const GRAFANA = path(import.meta.dirname, "..", "..", "grafana");
 const VISITORS = 40;
@@ -110,18 +110,14 @@ try {
   assert.deepEqual(await firing(), [], "alerts while calm");
 
   const visitors = [];
-  const seats = (async () => {
-    await until("the page is carried", () => open(site.site), token);
-    for (const picture of ["aurora", "dunes", "agate"]) await open(site.site, `/pictures/${picture}.jpg`, { "sec-fetch-dest": "image", referer: `${site.site}/` });
-    for (let n = 0; n < VISITORS; n++) {
-      visitors.push(join(site.site, token(await open(site.site)), { fault: n === 5 }));
-      await open(site.site, "/", n % 4 ? {} : { "save-data": "on" });
-      await learn(site.stun);
-      await pause(500);
-    }
-  })();
-  await until("hot", () => state(site), (now) => now === "hot");
-  await seats;
+  await surge(site.site, async () => (await state(site)) === "hot");
+  await until("the page is carried", () => load(site.site), token, { every: 50 });
+  for (let n = 0; n < VISITORS; n++) {
+    visitors.push(join(site.site, token(await open(site.site)), { fault: n === 5 }));
+    await open(site.site, "/", n % 4 ? {} : { "save-data": "on" });
+    await learn(site.stun);
+    await pause(500);
+  }
   const stranger = join(site.site, Buffer.alloc(29, 1));
   const garbage = join(site.site, Buffer.alloc(3));
   await Promise.all([stranger.gone, garbage.gone]);

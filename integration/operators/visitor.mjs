@@ -2,11 +2,26 @@
 // travels between these visitors; what they report is invented, and bounded as the broker bounds everybody.
 import { createSocket } from "node:dgram";
 import WebSocket from "ws";
-import { ask } from "./flashback.mjs";
+import { ask, pause } from "./flashback.mjs";
 
 /** Opens a page as a browser does; the text of the answer. */
 export const open = async (site, path = "/", headers = {}) =>
   (await ask(site + path, { headers: { accept: "text/html", "sec-fetch-dest": "document", ...headers } })).body;
+
+/** Opens the page and asks for some of its pictures; the text of the page. */
+export async function load(site) {
+  const html = await open(site);
+  for (const picture of ["aurora", "dunes", "agate"])
+    await open(site, `/pictures/${picture}.jpg`, { "sec-fetch-dest": "image", referer: `${site}/` });
+  return html;
+}
+
+/** Visits that double again and again, until `enough` says so. */
+export async function surge(site, enough) {
+  for (let visits = 1; !(await enough()); visits = Math.min(visits * 4, 64)) {
+    await Promise.all([pause(1_000), ...Array.from({ length: visits }, () => open(site))]);
+  }
+}
 
 /** The token of a carried page; none, while it is not carried. */
 export function token(html) {
