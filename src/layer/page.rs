@@ -153,10 +153,7 @@ impl Visited<'_> {
     /// took until the head.
     fn say_timing(&self, headers: &mut HeaderMap) {
         let took = self.began.elapsed().as_secs_f64() * 1_000.0;
-        let timing = format!(
-            "flashback;desc=\"{}\";dur={took:.1}",
-            self.visit.depth.as_str()
-        );
+        let timing = format!("flashback;desc=\"{}\";dur={took:.1}", self.visit.depth.as_str());
         if let Ok(timing) = HeaderValue::try_from(timing) {
             headers.append("server-timing", timing);
         }
