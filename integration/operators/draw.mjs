@@ -10,6 +10,7 @@ const PANELS = [
   ["flashback-meeting", "Time to an open link"],
   ["flashback-meeting", "Visitors connected over time"],
 ];
+const NOTE = "Prometheus's answers to the dashboards' queries, before flashback demo. The visitors are scripted: what they report of each other is invented.";
 const COLOURS = ["#0b6e99", "#d9730d", "#448361", "#9065b0", "#d44c47", "#8d6e3f"];
 const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [470, 250, 62, 46, 46];
 
@@ -28,10 +29,11 @@ export async function draw(api, grafana, start, end) {
     }
     cells.push(`<g transform="translate(${(at % 2) * WIDTH} ${Math.floor(at / 2) * HEIGHT})">${cell(panel, series, start, end)}</g>`);
   }
-  const [width, height] = [2 * WIDTH, Math.ceil(PANELS.length / 2) * HEIGHT];
+  const [width, height] = [2 * WIDTH, Math.ceil(PANELS.length / 2) * HEIGHT + 24];
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" role="img" aria-label="Six panels of the dashboards during a crowd">
 <style>text{fill:#37352f;font-size:11px}.t{font-size:13px;font-weight:600}.g{stroke:#8884}rect.b{fill:#fff;stroke:#8884}@media(prefers-color-scheme:dark){text{fill:#e6e4df}rect.b{fill:#191919}}</style>
 ${cells.join("\n")}
+<text x="8" y="${height - 8}">${NOTE}</text>
 </svg>
 `;
 }

@@ -23,6 +23,7 @@ try {
   const strangers = [];
   const complaints = [];
   page.on("request", (request) => /^data:/.test(request.url()) || request.url().startsWith(site.admin) || strangers.push(request.url()));
+  page.on("crash", () => complaints.push("the page crashed"));
   page.on("pageerror", (error) => complaints.push(error.message));
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   await page.goto(`${site.admin}/`);
