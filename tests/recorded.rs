@@ -39,7 +39,9 @@ fn a_crowd_records_every_metric_of_the_list_and_no_other() {
         .unwrap();
     metrics::with_local_recorder(&recorder, || {
         runtime.block_on(async {
-            tokio::time::timeout(Duration::from_secs(60), crowd()).await.unwrap();
+            tokio::time::timeout(Duration::from_secs(60), crowd())
+                .await
+                .unwrap();
         });
     });
     let recorded = snapshotter.snapshot().into_vec();
@@ -107,13 +109,22 @@ async fn crowd() {
     let site = serve(site.layer(flashback.layer())).await;
     let operators = serve(flashback.admin()).await;
 
+    // Each second four times as many visits as in the one before.
+    let (mut second, mut visits) = (tokio::time::interval(Duration::from_secs(1)), 1);
     while !ask(operators, "/status.json", "").await.contains("\"hot\"") {
-        ask(site, "/", NAVIGATE).await;
+        second.tick().await;
+        for _ in 0..visits {
+            ask(site, "/", NAVIGATE).await;
+        }
+        visits *= 4;
     }
     ask(site, "/", &format!("{NAVIGATE}save-data: on\r\n")).await;
     ask(site, "/a.jpg", &format!("referer: http://{site}/\r\n")).await;
     let html = ask(site, "/", NAVIGATE).await;
-    assert!(html.contains("server-timing: flashback;desc=\"media\";dur="), "{html}");
+    assert!(
+        html.contains("server-timing: flashback;desc=\"media\";dur="),
+        "{html}"
+    );
 
     meet(site, &token(&html)).await;
     let mut stranger = connect(site).await;
@@ -124,7 +135,10 @@ async fn crowd() {
     forger.send(Message::binary(forged.encode())).await.unwrap();
     while let Some(Ok(_)) = forger.next().await {}
     learn_address(flashback.stun_addr().unwrap()).await;
-    while !ask(operators, "/status.json", "").await.contains("\"visitors\":0,\"crowds\"") {}
+    while !ask(operators, "/status.json", "")
+        .await
+        .contains("\"visitors\":0,\"crowds\"")
+    {}
     // Counts of the request path are handed to the recorder when somebody looks.
     ask(operators, "/metrics", "").await;
 }
@@ -176,7 +190,10 @@ async fn learn_address(stun: SocketAddr) {
 }
 
 fn token(html: &str) -> [u8; 29] {
-    let json = html.split("id=\"flashback-page\">").nth(1).expect("the page is carried");
+    let json = html
+        .split("id=\"flashback-page\">")
+        .nth(1)
+        .expect("the page is carried");
     let json: serde_json::Value = serde_json::from_str(json.split("</script>").next().unwrap()).unwrap();
     let token = URL_SAFE_NO_PAD.decode(json["token"].as_str().unwrap()).unwrap();
     token.try_into().unwrap()
@@ -184,7 +201,9 @@ fn token(html: &str) -> [u8; 29] {
 
 async fn connect(site: SocketAddr) -> WebSocketStream<TcpStream> {
     let stream = TcpStream::connect(site).await.unwrap();
-    let request = format!("ws://{site}/.flashback/signal").into_client_request().unwrap();
+    let request = format!("ws://{site}/.flashback/signal")
+        .into_client_request()
+        .unwrap();
     client_async(request, stream).await.unwrap().0
 }
 

@@ -10,7 +10,7 @@ import type { Message } from "./message";
 import type { Neighbour, Wanted } from "./neighbour";
 import { has, remove } from "./ranges";
 import { whichChunk } from "./roulette";
-import { accuse, keep, say, type Swarm } from "./swarm";
+import { accuse, forget, keep, say, type Swarm } from "./state";
 
 /** Milliseconds without a useful byte after which a chunk is asked of another. */
 const STALL = 500;
@@ -65,15 +65,6 @@ export function cancel(of: Swarm, them: Neighbour): void {
   const { chunk } = them.ask;
   say(of, them, { kind: "cancel", chunk });
   forget(of, them);
-}
-
-/** Frees the chunk that a neighbour was asked for. */
-export function forget(of: Swarm, them: Neighbour): void {
-  const entry = them.ask && of.wanted.get(them.ask.chunk);
-  them.ask = undefined;
-  if (!entry) return;
-  entry.from = "nobody";
-  entry.failures++;
 }
 
 /** Lack: it does not hold the chunk (any more). */

@@ -12,7 +12,8 @@ import type { Page } from "./page";
 import type { Pull } from "./port";
 import { ahead, feed, tell, type Reader } from "./reader";
 import { memory } from "./store";
-import { busy, handle, poll, swarm, type Input, type Output } from "./swarm";
+import { swarm } from "./state";
+import { busy, handle, poll, type Input, type Output } from "./swarm";
 
 /** Bytes of verified chunks kept in memory. */
 const MEMORY = 64 * 1024 * 1024;

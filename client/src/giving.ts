@@ -7,7 +7,8 @@ import { BLOCK } from "./manifest";
 import type { Neighbour } from "./neighbour";
 import type { Ranges } from "./ranges";
 import { whom } from "./roulette";
-import { say, spare, type Output, type Swarm } from "./swarm";
+import { say, spare, type Swarm } from "./state";
+import type { Output } from "./swarm";
 
 /** Milliseconds between two tellings: 60 chunks told one by one cost 5 % of an uplink. */
 const ANNOUNCE = 100;

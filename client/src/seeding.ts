@@ -5,7 +5,8 @@
 import { holders } from "./asking";
 import { objectOf } from "./manifest";
 import type { Wanted } from "./neighbour";
-import type { Input, Swarm } from "./swarm";
+import type { Swarm } from "./state";
+import type { Input } from "./swarm";
 
 /** Requests to the origin at a time, and chunks of each (256 KiB): a seed, not a flood. */
 const FETCHES = 4;
@@ -17,9 +18,6 @@ const PATIENCE = 500;
 /** Neighbours that may fail a chunk, and refusals of the origin, before the next way is taken. */
 const FAILURES = 2;
 const REFUSALS = 3;
-
-/** Milliseconds for which neighbours are hoped for before the origin is asked: a link takes 50 to 500. */
-export const JOIN_PATIENCE = 1500;
 
 /** Gives the most urgent of the abandoned chunks to the origin, neighbouring ones in one request. */
 export function fetchAll(of: Swarm, now: number): void {

@@ -5,17 +5,16 @@
  * `handle` takes what happened; then `poll` until it has nothing more. A block is booked (law 3) at the poll that yields
  * it, so whoever polls must send it.
  */
-import { askAll, block, cancel, expire, forget, proof, refuse } from "./asking";
+import { askAll, block, cancel, expire, proof, refuse } from "./asking";
 import { verify } from "./chunk";
 import { Fault } from "./fault";
 import { announce, greet, nextBlock } from "./giving";
-import { credit, ledger, type Ledger } from "./ledger";
-import { chunkCount, chunkDigest, objectOf, type Manifest } from "./manifest";
+import { chunkCount, chunkDigest, objectOf } from "./manifest";
 import { decode, type Message } from "./message";
-import { has, insert, remove, spans, type Ranges } from "./ranges";
-import { fetchAll, JOIN_PATIENCE, ended } from "./seeding";
-import type { Held, Store } from "./store";
-import { neighbour, wanted, type Neighbour, type Wanted } from "./neighbour";
+import { neighbour, wanted, type Neighbour } from "./neighbour";
+import { has, insert, spans, type Ranges } from "./ranges";
+import { ended, fetchAll } from "./seeding";
+import { accuse, JOIN_PATIENCE, keep, leave, say, type Swarm } from "./state";
 
 /** Times are in milliseconds of one clock, `link` is the number of the visitor at its other end. */
 export type Input =
@@ -45,50 +44,6 @@ export type Output =
   | { kind: "got"; chunk: number; from: "origin" | "peer" }
   /** Neither neighbours nor origin can deliver this chunk: let the network have it. */
   | { kind: "failed"; chunk: number };
-
-export interface Swarm {
-  readonly manifest: Manifest;
-  readonly room: Uint8Array;
-  readonly store: Store;
-  /** A number in `0..1`. */
-  readonly random: () => number;
-  /** Whether to give nothing for now. */
-  readonly quiet: () => boolean;
-  readonly ledger: Ledger;
-  readonly held: Ranges;
-  /** Held, but not told to the neighbours yet. */
-  readonly fresh: Ranges;
-  readonly neighbours: Map<number, Neighbour>;
-  /** By urgency. */
-  wanted: Map<number, Wanted>;
-  readonly outputs: Output[];
-  id: number;
-  /** Until when, without neighbours, they are still hoped for. */
-  hope: number;
-  /** When the neighbours were last told what is held and given, and whether that has changed. */
-  told: number;
-  due: boolean;
-  fetches: number;
-  /** The neighbour whose chunk is being sent. */
-  giving?: Neighbour | undefined;
-}
-
-export function swarm(of: Pick<Swarm, "manifest" | "room" | "store" | "random" | "quiet">, now: number): Swarm {
-  return {
-    ...of,
-    ledger: ledger(),
-    held: [],
-    fresh: [],
-    neighbours: new Map(),
-    wanted: new Map(),
-    outputs: [],
-    id: 0,
-    hope: now + JOIN_PATIENCE,
-    told: now,
-    due: false,
-    fetches: 0,
-  };
-}
 
 export function handle(of: Swarm, input: Input, now: number): void {
   const them = "link" in input ? of.neighbours.get(input.link) : undefined;
@@ -142,36 +97,6 @@ export function poll(of: Swarm): Output | undefined {
 /** Whether time matters: there is something wanted, or something to tell the neighbours. */
 export function busy(of: Swarm): boolean {
   return of.wanted.size > 0 || of.due;
-}
-
-/** Keeps a verified chunk. */
-export function keep(of: Swarm, chunk: number, held: Held, from: "origin" | "peer"): void {
-  of.wanted.delete(chunk);
-  for (const gone of of.store.put(chunk, held)) {
-    remove(of.held, gone, gone + 1);
-    remove(of.fresh, gone, gone + 1);
-  }
-  insert(of.held, chunk, chunk + 1);
-  insert(of.fresh, chunk, chunk + 1);
-  of.due = true;
-  of.outputs.push({ kind: "got", chunk, from });
-}
-
-/** Ends the link to one who did wrong; true, for what it was asked for must be asked of another. */
-export function accuse(of: Swarm, them: Neighbour, fault: Fault): true {
-  leave(of, them);
-  of.outputs.push({ kind: "drop", link: them.link, fault });
-  return true;
-}
-
-/** Says something to a neighbour. */
-export function say(of: Swarm, { link }: Neighbour, message: Message): void {
-  of.outputs.push({ kind: "send", link, message });
-}
-
-function leave(of: Swarm, them: Neighbour): void {
-  of.neighbours.delete(them.link);
-  forget(of, them);
 }
 
 /** Takes a message; true if there may be something to ask for now. */
@@ -236,9 +161,4 @@ function fetched(of: Swarm, chunk: number, bytes: Uint8Array<ArrayBuffer>): void
     of.ledger.origin += bytes.length;
     keep(of, chunk, held, "origin");
   }
-}
-
-/** Bytes that may still be given. */
-export function spare(of: Swarm): number {
-  return of.quiet() ? 0 : credit(of.ledger);
 }

@@ -7,8 +7,9 @@ import { createHash } from "node:crypto";
 import { credit } from "../src/ledger.ts";
 import { BLOCK, CHUNK, chunkCount, chunkLength, objectOf, type PageObject } from "../src/manifest.ts";
 import { encode } from "../src/message.ts";
+import { swarm, type Swarm } from "../src/state.ts";
 import { memory } from "../src/store.ts";
-import { handle, poll, swarm, type Input, type Output, type Swarm } from "../src/swarm.ts";
+import { handle, poll, type Input, type Output } from "../src/swarm.ts";
 
 export interface Setting {
   seed: number;

@@ -17,24 +17,34 @@ pub(super) struct Past {
     /// Rule 2's factor and the floor: together the bar that clips.
     ratio: f64,
     min_rate: f64,
+    /// Seconds remembered from before the start.
+    remembered: f64,
 }
 
 impl Past {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, remembered: f64) -> Self {
         let span = settings.longest().as_secs_f64() / 2.0;
         Self {
             decay: (-std::f64::consts::LN_2 * span / settings.half_life.as_secs_f64()).exp(),
             span,
             ratio: settings.ratio,
             min_rate: settings.min_rate,
+            remembered,
         }
+    }
+
+    /// Seconds known in all, the window included.
+    pub(super) fn known(&self, newest: u32, now: f64) -> f64 {
+        let start = f64::from(newest.saturating_sub(HALVES as u32 - 1)) * self.span;
+        self.duration(newest) + (now - start).max(0.0)
     }
 
     /// Seconds of the past beyond the window, decayed as the counts are. The same for every page: a page that was not
     /// seen was silent.
     fn duration(&self, newest: u32) -> f64 {
         let epochs = newest.saturating_sub(HALVES as u32 - 1);
-        self.span * (1.0 - self.decay.powf(epochs.into())) / (1.0 - self.decay)
+        let watched = self.span * (1.0 - self.decay.powf(epochs.into())) / (1.0 - self.decay);
+        watched + self.remembered * self.decay.powf(newest.into())
     }
 }
 
@@ -43,6 +53,11 @@ impl Past {
 pub(super) struct Baseline(f32);
 
 impl Baseline {
+    /// A mean remembered from before the start.
+    pub(super) fn remembered(past: &Past, mean: f64) -> Self {
+        Self((mean * past.remembered) as f32)
+    }
+
     /// A half epoch has left the window, `halves` of them at once; `newest` was the last of the longest scale before.
     pub(super) fn learn(&mut self, past: &Past, newest: u32, count: u32, halves: u32) {
         let duration = past.duration(newest);
@@ -66,12 +81,11 @@ impl Baseline {
         since: Since,
     ) -> History {
         let newest = grid.half(grid.longest(), series.epoch());
-        let start = f64::from(newest.saturating_sub(HALVES as u32 - 1)) * past.span;
         let window = series.recent(grid).saturating_sub(since.requests) as f64;
-        let elapsed = (now.seconds - start - since.seconds).max(0.0);
+        let seconds = (past.known(newest, now.seconds) - since.seconds).max(0.0);
         History {
             requests: f64::from(self.0) + window,
-            seconds: past.duration(newest) + elapsed,
+            seconds,
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Change, Crowd, ForceError, Key, Mode, Settings, SettingsError, State, Time,
+    Change, Crowd, ForceError, Key, Memory, Mode, Settings, SettingsError, State, Time,
     audience::Clients,
     epoch::Moment,
     pins::Pins,
@@ -58,13 +58,26 @@ impl Crowds {
     /// # Errors
     /// The first setting that cannot work.
     pub fn new(settings: Settings, start: Time, seed: u64) -> Result<Self, SettingsError> {
+        Self::with_memory(settings, start, seed, &Memory::default())
+    }
+
+    /// A detector that knows its pages' past: a restart is no crowd.
+    ///
+    /// # Errors
+    /// The first setting that cannot work.
+    pub fn with_memory(
+        settings: Settings,
+        start: Time,
+        seed: u64,
+        memory: &Memory,
+    ) -> Result<Self, SettingsError> {
         settings.check()?;
         let bound = settings.max_keys.div_ceil(SHARDS);
-        let plan = Plan::new(settings, start, seed);
+        let plan = Plan::new(settings, start, seed, memory.seconds);
         let shards = (0..SHARDS as u64)
             .map(|number| Mutex::new(Shard::new(bound, seed ^ number)))
             .collect();
-        Ok(Self {
+        let crowds = Self {
             plan,
             shards,
             site: Mutex::new(Track::new(0, Key::site(), 0)),
@@ -75,7 +88,46 @@ impl Crowds {
             active: Mutex::default(),
             changes: Mutex::default(),
             clock: Clock::default(),
-        })
+        };
+        crowds.recall(memory);
+        Ok(crowds)
+    }
+
+    /// What is worth keeping over a restart.
+    pub fn memory(&self, now: Time) -> Memory {
+        let now = self.clock.moment(&self.plan, now);
+        let mean = |track: &Track| track.mean(&self.plan, now);
+        let mut pages = Vec::new();
+        for shard in &self.shards {
+            let shard = lock(shard);
+            pages.extend(
+                shard
+                    .tracks()
+                    .filter(|track| track.key.is_whole())
+                    .map(|track| (track.key.to_string(), mean(track))),
+            );
+        }
+        let newest = self.plan.grid.half(self.plan.grid.longest(), now.epoch);
+        let seconds = self.plan.past.known(newest, now.seconds);
+        Memory::new(seconds, mean(&lock(&self.site)), pages)
+    }
+
+    fn recall(&self, memory: &Memory) {
+        lock(&self.site).remember(&self.plan, memory.site);
+        let start = self.plan.grid.moment(Time::ZERO);
+        for (text, mean) in &memory.pages {
+            let (host, rest) = text.split_at(text.find('/').unwrap_or(text.len()));
+            let (path, query) = rest
+                .split_once('?')
+                .map_or((rest, None), |(path, query)| (path, Some(query)));
+            let name = self.plan.naming.page(host, path, query);
+            let mut shard = lock(self.shard(name));
+            if let Some(track) = shard.admit(&self.plan, start, name, || {
+                self.plan.naming.key(name, host, path, query)
+            }) {
+                track.remember(&self.plan, *mean);
+            }
+        }
     }
 
     /// Counts a request and tells the state of its page. A known page needs no allocation.
@@ -209,6 +261,11 @@ impl Crowds {
         crowds.sort_by(|a, b| b.rate.total_cmp(&a.rate).then_with(|| a.key.cmp(&b.key)));
         let site = lock(&self.site).crowd(&self.plan, now);
         site.into_iter().chain(crowds).collect()
+    }
+
+    /// Pages tracked now.
+    pub fn tracked(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
     /// The settings in force.

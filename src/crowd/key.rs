@@ -25,6 +25,11 @@ impl Key {
         &*self.0 == SITE
     }
 
+    /// Whether the text is that of the whole page name, not cut.
+    pub(super) fn is_whole(&self) -> bool {
+        self.0.len() <= MAX_TEXT
+    }
+
     /// The text that is displayed.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -46,7 +46,9 @@ mod crowds;
 mod epoch;
 mod key;
 pub mod log;
+mod memory;
 mod pins;
+mod pressure;
 mod referrer;
 mod rule;
 mod settings;
@@ -57,6 +59,8 @@ mod track;
 
 pub use crowds::{Crowds, Sighting};
 pub use key::Key;
+pub use memory::{Memory, MemoryError};
+pub use pressure::Pressure;
 pub use settings::{Reading, Settings, SettingsError};
 pub use state::{Change, Crowd, ForceError, Mode, Rule, State};
 

@@ -17,6 +17,8 @@ pub(super) struct Surge {
     pub(super) rate: f64,
     /// Requests per second before it, long-run.
     pub(super) average: f64,
+    /// Requests since its onset.
+    pub(super) requests: u64,
 }
 
 /// What the rules look at.
@@ -72,6 +74,7 @@ impl Look<'_> {
             onset,
             rate,
             average,
+            requests: since.requests,
         })
     }
 }

@@ -49,6 +49,14 @@ impl Shard {
             .map(|place| &mut self.tracks[*place as usize])
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.tracks.len()
+    }
+
+    pub(super) fn tracks(&self) -> impl Iterator<Item = &Track> {
+        self.tracks.iter()
+    }
+
     pub(super) fn tracks_mut(&mut self) -> impl Iterator<Item = &mut Track> {
         self.tracks.iter_mut()
     }

@@ -95,6 +95,8 @@ pub struct Change {
     pub referrers: Vec<(Box<str>, f64)>,
     /// When it was decided.
     pub at: Time,
+    /// Requests of the surge so far; zero for other rules.
+    pub requests: u64,
     /// When the surge began: the start of the epoch after the last low one. For other rules, as `at`.
     pub onset: Time,
 }

@@ -21,9 +21,9 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(settings: Settings, start: Time, seed: u64) -> Self {
+    pub(super) fn new(settings: Settings, start: Time, seed: u64, remembered: f64) -> Self {
         let grid = Grid::new(&settings, start);
-        let past = Past::new(&settings);
+        let past = Past::new(&settings, remembered);
         let naming = Naming::new(seed, &settings.keep_query);
         Self {
             settings,
@@ -70,6 +70,19 @@ impl Track {
             lively: epoch,
             audience: None,
             episode: None,
+        }
+    }
+
+    /// Its mean as it was before the start.
+    pub(super) fn remember(&mut self, plan: &Plan, mean: f64) {
+        self.baseline = Baseline::remembered(&plan.past, mean);
+    }
+
+    /// What is to be remembered of it: the mean until now, or from before the crowd that is here.
+    pub(super) fn mean(&self, plan: &Plan, now: Moment) -> f64 {
+        match &self.episode {
+            Some(episode) => episode.average,
+            None => self.baseline.mean(&plan.past, &plan.grid, now, &self.series),
         }
     }
 
@@ -289,6 +302,7 @@ impl Track {
         let mut change = self.turn(plan, now, State::Hot, rule);
         if let Some(surge) = surge {
             change.rate = surge.rate;
+            change.requests = surge.requests;
             change.onset = plan.grid.begins(surge.scale, surge.onset).min(now.at);
         }
         change
@@ -314,6 +328,7 @@ impl Track {
             audience: shown.as_ref().map_or(0.0, |crowd| crowd.audience),
             referrers: shown.map(|crowd| crowd.referrers).unwrap_or_default(),
             at: now.at,
+            requests: 0,
             onset: now.at,
         }
     }

@@ -8,7 +8,7 @@ use std::{
 
 use axum::{BoxError, body::Body};
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header, request};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request};
 use tower::Service;
 use url::Url;
 
@@ -153,10 +153,7 @@ impl Visited<'_> {
     /// took until the head.
     fn say_timing(&self, headers: &mut HeaderMap) {
         let took = self.began.elapsed().as_secs_f64() * 1_000.0;
-        let timing = format!(
-            "flashback;desc=\"{}\";dur={took:.1}",
-            self.visit.depth.as_str()
-        );
+        let timing = format!("flashback;desc=\"{}\";dur={took:.1}", self.visit.depth.as_str());
         if let Ok(timing) = HeaderValue::try_from(timing) {
             headers.append("server-timing", timing);
         }

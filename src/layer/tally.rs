@@ -11,7 +11,7 @@ use metrics::{counter, gauge, histogram};
 
 use super::{Depth, inject::Outcome};
 use crate::{
-    crowd::{Change, State},
+    crowd::{Change, Rule, State},
     telemetry::metric,
 };
 
@@ -85,7 +85,11 @@ impl Tally {
             .increment(1);
         if change.to == State::Hot && change.from == State::Calm {
             self.crowds.fetch_add(1, Relaxed);
-            histogram!(metric::DETECTION_DELAY).record(change.at.saturating_sub(change.onset).as_secs_f64());
+            // What an operator makes hot was not detected.
+            if change.rule == Rule::Surge {
+                histogram!(metric::DETECTION_DELAY)
+                    .record(change.at.saturating_sub(change.onset).as_secs_f64());
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 
 use metrics::{Label as Pair, counter, gauge};
 
-use super::metric::{ALL, INJECT, INTERNAL, Kind, Metric, ORIGIN, ORIGIN_TIMEOUT, VISITORS};
+use super::metric::{self, ALL, INJECT, INTERNAL, Kind, Metric, ORIGIN, ORIGIN_TIMEOUT};
 
 /// Tells the installed recorder all series of all counters. Without a recorder it does nothing.
 pub(crate) fn begin() {
@@ -12,7 +12,7 @@ pub(crate) fn begin() {
             counter!(metric.name, pairs).increment(0);
         }
     }
-    gauge!(VISITORS).increment(0.0);
+    gauge!(metric::VISITORS).increment(0.0);
 }
 
 /// The labels of each series that a metric can have. There are few: the sets of values are closed.
@@ -22,7 +22,11 @@ fn series(metric: &Metric) -> Vec<Vec<Pair>> {
         let mut longer = Vec::new();
         for pairs in all {
             // What the server measured itself has no witness.
-            if label.name == "by" && pairs.first().is_some_and(|pair: &Pair| OURS.contains(&pair.value())) {
+            if label.name == "by"
+                && pairs
+                    .first()
+                    .is_some_and(|pair: &Pair| OURS.contains(&pair.value()))
+            {
                 longer.push(pairs);
                 continue;
             }
@@ -43,12 +47,14 @@ const OURS: [&str; 5] = [ORIGIN, "store", ORIGIN_TIMEOUT, INJECT, INTERNAL];
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::metric;
 
     fn of(name: &str) -> Vec<Vec<(String, String)>> {
         let pair = |pair: &Pair| (pair.key().to_owned(), pair.value().to_owned());
         let series = series(metric::find(name).expect("is listed"));
-        series.iter().map(|pairs| pairs.iter().map(pair).collect()).collect()
+        series
+            .iter()
+            .map(|pairs| pairs.iter().map(pair).collect())
+            .collect()
     }
 
     #[test]

@@ -148,6 +148,27 @@ fn a_busy_page_may_triple() {
 }
 
 #[test]
+fn a_deploy_is_no_crowd_where_the_past_is_remembered() {
+    let before = detector();
+    assert_eq!(pace(&before, "/", 0.0, 4_000.0, 20.0, 100_000), None);
+    let memory = Memory::parse(&before.memory(at(4_000.0)).to_text()).expect("is a memory");
+    // The load balancer comes back two seconds after the process.
+    assert!(
+        pace(&detector(), "/", 2.0, 60.0, 20.0, 100_000).is_some(),
+        "a cold start takes it for a crowd"
+    );
+    let after = Crowds::with_memory(Settings::default(), Time::ZERO, 9, &memory).expect("sound");
+    assert_eq!(pace(&after, "/", 2.0, 300.0, 20.0, 100_000), None);
+    assert_eq!(after.changes(), [], "nor is the site");
+    let again = after.memory(at(300.0));
+    assert!((again.pages[0].1 - 20.0).abs() < 1.0, "{again:?}");
+    assert!(
+        pace(&after, "/", 300.0, 330.0, 900.0, 100_000).is_some(),
+        "a real crowd is one still"
+    );
+}
+
+#[test]
 fn a_slow_rise_is_seen_by_a_longer_scale() {
     let crowds = detector();
     let mut rate = 0.2;
@@ -316,11 +337,7 @@ fn a_flood_of_urls_is_bounded_and_hides_no_crowd() {
     }
     let hot = hot.expect("the crowd in its midst is found");
     assert!(hot <= 7.0 + 5.0, "{hot}");
-    let tracked: usize = crowds
-        .shards
-        .iter()
-        .map(|shard| lock(shard).tracks_mut().count())
-        .sum();
+    let tracked = crowds.tracked();
     assert!(tracked <= 2_000 + SHARDS, "{tracked}");
 }
 
@@ -387,7 +404,7 @@ fn verdict(settings: &Settings, start: u64, counts: &[u32], spread: u64) -> Opti
 
 /// A page's life in whole seconds: a steady past, a step, and after it.
 fn life() -> impl Strategy<Value = Vec<u32>> {
-    (10u32..40, 1u32..60, 20usize..80, 1usize..20)
+    (10u32..40, 1u32..60, 20usize..80, 3usize..20)
         .prop_map(|(low, factor, past, crowd)| [vec![low; past], vec![low * factor; crowd]].concat())
 }
 
@@ -405,7 +422,10 @@ proptest! {
     fn scaling_all_rates_changes_no_decision(counts in life()) {
         let scaled: Vec<u32> = counts.iter().map(|count| count * 10).collect();
         let floor = Settings { min_rate: 50.0, ..Settings::default() };
-        prop_assert_eq!(verdict(&Settings::default(), 0, &counts, 1), verdict(&floor, 0, &scaled, 1));
+                let (small, large) = (verdict(&Settings::default(), 0, &counts, 1), verdict(&floor, 0, &scaled, 1));
+        prop_assert_eq!(small.is_some(), large.is_some());
+        // Pages are looked at after 1, 2, 4… requests of a half second: the large one's looks fall elsewhere.
+        prop_assert!(small.zip(large).is_none_or(|(small, large)| small.abs_diff(large) <= 1));
     }
 
     /// The stranger's side: nothing that is asked panics or is tracked without bound.

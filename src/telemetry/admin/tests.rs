@@ -105,6 +105,8 @@ async fn the_rest_answers() {
     for (path, status, starts) in [
         ("/", StatusCode::OK, "<!doctype html>"),
         ("/status", StatusCode::OK, "<!doctype html>"),
+        ("/status.css", StatusCode::OK, "/* The operators' page"),
+        ("/status.js", StatusCode::OK, "// The operators' page"),
         ("/status.json", StatusCode::OK, r#"{"visitors":7,"#),
         ("/metrics", StatusCode::OK, "# HELP"),
         ("/healthz", StatusCode::OK, "ok"),

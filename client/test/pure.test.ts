@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { candidateOf, candidateText, identityOf, answer } from "../src/identity.ts";
+import { credit, give, ledger, stated } from "../src/ledger.ts";
+import { readPage } from "../src/page.ts";
+import { has, insert, remove, spans, type Ranges } from "../src/ranges.ts";
+import { memory } from "../src/store.ts";
+import { rangeApplies, spanOf } from "../src/worker/range.ts";
+import { mulberry } from "./world.ts";
+
+test("law 3: the ledger books what there is credit for, and nothing else", () => {
+  const of = ledger();
+  assert(!give(of, 1), "the first visitor can give nothing before it has something");
+  of.origin = 3000;
+  of.peer = 1000;
+  assert(give(of, 1024) && give(of, 2976));
+  assert.equal(credit(of), 0);
+  assert(!give(of, 1));
+  assert.deepEqual(of, { origin: 3000, peer: 1000, given: 4000 });
+  of.origin += 1e9;
+  assert.equal(stated(of), 16);
+});
+
+test("ranges do what a set does", () => {
+  const random = mulberry(7);
+  const ranges: Ranges = [];
+  const set = new Set<number>();
+  for (let step = 0; step < 2000; step++) {
+    const from = Math.floor(random() * 80);
+    const to = from + Math.floor(random() * 12);
+    const adds = random() < 0.5;
+    (adds ? insert : remove)(ranges, from, to);
+    for (let chunk = from; chunk < to; chunk++) set[adds ? "add" : "delete"](chunk);
+    for (let chunk = 0; chunk < 100; chunk++) assert.equal(has(ranges, chunk), set.has(chunk));
+    let end = -1;
+    spans(ranges, (start, stop) => {
+      assert(start > end && stop > start, "disjoint, sorted, not touching");
+      end = stop;
+    });
+  }
+});
+
+test("a Range header is read as RFC 9110 says", () => {
+  const part = (from: number, to: number): object => ({ kind: "part", from, to });
+  const whole = { kind: "whole" };
+  const cases: [string | null, object][] = [
+    [null, whole],
+    ["bytes=0-", part(0, 100)],
+    ["bytes=0-0", part(0, 1)],
+    ["bytes=99-", part(99, 100)],
+    ["bytes=10-19", part(10, 20)],
+    ["bytes=10-1000", part(10, 100)],
+    ["BYTES=10-19", part(10, 20)],
+    ["bytes=-1", part(99, 100)],
+    ["bytes=-1000", part(0, 100)],
+    ["bytes=-0", { kind: "unsatisfiable" }],
+    ["bytes=100-", { kind: "unsatisfiable" }],
+    ["bytes=100-200", { kind: "unsatisfiable" }],
+    ["bytes=0-1,5-6", { kind: "several" }],
+    ["bytes=20-10", whole],
+    ["bytes=-", whole],
+    ["bytes=a-b", whole],
+    ["chunks=0-1", whole],
+  ];
+  for (const [range, expected] of cases) assert.deepEqual(spanOf(range, 100), expected, `${range}`);
+  assert(rangeApplies(null, '"a"') && rangeApplies('"a"', '"a"'));
+  assert(!rangeApplies('"b"', '"a"') && !rangeApplies('W/"a"', 'W/"a"') && !rangeApplies("Sun, 22 Nov 2026 00:00:00 GMT", '"a"'));
+});
+
+test("an identity is what a browser's description says, and nothing that it does not", () => {
+  const fingerprint = Uint8Array.from({ length: 32 }, (_, at) => 255 - at);
+  const sdp = answer({ ufrag: "aZ0+", pwd: "a".repeat(24), fingerprint }, true);
+  assert.deepEqual(identityOf(sdp), { ufrag: "aZ0+", pwd: "a".repeat(24), fingerprint });
+  assert.match(sdp, /^a=setup:passive\r$/m);
+  assert.equal(identityOf(sdp.replace("a=ice-pwd", "a=x")), undefined);
+  assert.equal(identityOf(sdp.replace(":FE", "")), undefined);
+});
+
+test("candidates that never travel are left out, the others come back as they were", () => {
+  const line = (address: string, rest = "typ host"): string => `candidate:1 1 udp 2122260223 ${address} 50000 ${rest}`;
+  for (const address of ["192.0.2.7", "2001:0db8:0000:0000:0000:0000:0000:0007", "00112233-4455-6677-8899-aabbccddeeff.local"]) {
+    const found = candidateOf(`${line(address)} generation 0`);
+    assert(found, address);
+    assert.equal(candidateText(found), line(address));
+  }
+  assert.deepEqual(candidateOf(line("::1"))?.host, Uint8Array.of(...Array<number>(15).fill(0), 1));
+  const reflexive = candidateOf(line("198.51.100.9", "typ srflx raddr 10.0.0.1 rport 9"));
+  assert.equal(reflexive && candidateText(reflexive), line("198.51.100.9", "typ srflx raddr 0.0.0.0 rport 0"));
+  for (const text of [
+    "",
+    line("192.0.2.7", "typ relay"),
+    line("192.0.2.7").replace("udp", "tcp"),
+    line("192.0.2.7").replace(" 1 udp", " 2 udp"),
+    line("192.0.2"),
+    line("host.example"),
+  ]) {
+    assert.equal(candidateOf(text), undefined, text);
+  }
+});
+
+test("the page's JSON is read, or nothing is", () => {
+  const object = { url: "/b.jpg?x=1", type: "image/jpeg", length: 20_000, etag: '"e"', first: 4, digest: "00".repeat(16) };
+  const json = {
+    v: 1,
+    room: "0123456789abcdef",
+    token: Buffer.alloc(29, 0xfb).toString("base64url"),
+    depth: "media",
+    hold_ms: 300,
+    lan: false,
+    stun: 3478,
+    objects: [object, { ...object, url: "/a.jpg", first: 0, chunks: Buffer.alloc(32).toString("base64") }],
+  };
+  const read = (changes: object): ReturnType<typeof readPage> =>
+    readPage(JSON.stringify({ ...json, ...changes }), "https://site.example:8443/page");
+  const page = read({});
+  assert(page);
+  assert.deepEqual([page.token, page.stun, page.holdMilliseconds], [new Uint8Array(29).fill(0xfb), "stun:site.example:3478", 300]);
+  assert.deepEqual(
+    page.manifest.map(({ url, first, chunks }) => [url, first, chunks?.length]),
+    [["https://site.example:8443/a.jpg", 0, 32], ["https://site.example:8443/b.jpg?x=1", 4, undefined]],
+  );
+  assert.equal(read({ stun: "stun:other.example:3478" })?.stun, "stun:other.example:3478");
+  for (const changes of [{ v: 2 }, { objects: null }, { token: "*" }, { objects: [{ ...object, url: "http://[" }] }]) {
+    assert.equal(read(changes), undefined, JSON.stringify(changes));
+  }
+  assert.equal(readPage("<!doctype html>", "https://site.example/"), undefined);
+  assert.equal(readPage(undefined, "https://site.example/"), undefined);
+});
+
+test("the store keeps to its budget, and forgets what was used longest ago", () => {
+  const store = memory(100);
+  const held = { bytes: new Uint8Array(40), digests: new Uint8Array(16) };
+  assert.deepEqual([store.put(1, held), store.put(2, held)], [[], []]);
+  assert.equal(store.get(1), held);
+  assert.deepEqual(store.put(3, held), [2]);
+  assert.equal(store.get(2), undefined);
+  assert.deepEqual(store.put(3, held), [], "put twice, counted once");
+});

@@ -1,0 +1,124 @@
+// The status page in Chromium, before a demo: what it shows at calm, hot and cooling, that its buttons ask first, that axe
+// finds nothing serious in light and dark, and that it talks to nobody else.
+//
+//   node page.mjs [--pictures FOLDER]
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join as path } from "node:path";
+import { chromium } from "playwright-core";
+import { ask, demo, pause, until } from "./flashback.mjs";
+import { join, load, open, token } from "./visitor.mjs";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const pictures = process.argv.includes("--pictures") && process.argv[process.argv.indexOf("--pictures") + 1];
+const SIZES = { desk: { width: 1100, height: 900 }, phone: { width: 390, height: 844 } };
+
+const site = await demo();
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/lib/chromium/chromium", args: ["--no-sandbox"] });
+const visitors = [];
+try {
+  const context = await browser.newContext({ viewport: SIZES.desk });
+  const page = await context.newPage();
+  const strangers = [];
+  const complaints = [];
+  page.on("request", (request) => /^data:/.test(request.url()) || request.url().startsWith(site.admin) || strangers.push(request.url()));
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  await page.goto(`${site.admin}/`);
+  const heading = () => page.locator("h1").textContent();
+
+  await until("calm is shown", heading, (text) => text === "All calm");
+  await until("the page is live", () => page.locator("#live").textContent(), (text) => text === "live");
+  await looks(page, "calm");
+
+  // By the keyboard alone: the page's URL, its first button, and "Leave it", where the focus is.
+  await page.locator("#url").focus();
+  await page.keyboard.type("/");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.locator("dialog[open] h2").textContent(), "Hot: /?");
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Leave it");
+  await page.keyboard.press("Enter");
+  await page.locator("dialog[open]").waitFor({ state: "detached" });
+  assert.deepEqual((await site.status()).crowds, [], "a refused order changes nothing");
+
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await until("the order is taken", () => page.locator("#answer").textContent(), (text) => text.startsWith("Done: / is hot"));
+  await load(site.site);
+  await until("hot is shown", heading, (text) => text.startsWith("1 page hot"));
+  await until("the event is shown", () => page.locator("#events li").allTextContents(), (lines) => lines.some((line) => line.includes("is hot: an operator said so")));
+  await page.locator("#url").fill("");
+
+  const html = await until("the page is carried", () => load(site.site), token);
+  for (let n = 0; n < 24; n++) {
+    visitors.push(join(site.site, token(html)));
+    await open(site.site, "/", { referer: n % 3 ? "https://news.example/" : "https://forum.example/" });
+    await pause(250);
+  }
+  const card = page.locator(".crowd").filter({ has: page.locator(".buttons") });
+  await until("its visitors and bytes are shown", () => card.textContent(), (text) => text.includes("24 visitors") && /[1-9][\d.]* MiB from each other/.test(text));
+  const curve = await card.locator(".rate .line").getAttribute("d");
+  await until("the curve grows", () => card.locator(".rate .line").getAttribute("d"), (now) => now !== curve);
+  await looks(page, "hot");
+
+  const took = await thousand(page);
+  assert.ok(took < 100, `256 crowds of 1,000 visitors in all take ${took} ms to be drawn: a click would wait`);
+  console.log(`256 crowds, 1,000 visitors: drawn in ${took.toFixed(1)} ms`);
+  assert.deepEqual(strangers, [], "it talks to nobody else");
+  assert.deepEqual(complaints, [], "no error is thrown, and nothing runs into its policy");
+
+  await site.order("/", "auto");
+  await until("cooling is shown", heading, (text) => text.startsWith("1 page cooling"), { within: 150_000, every: 1_000 });
+  await looks(page, "cooling");
+  await card.getByRole("button", { name: /^Calm/ }).click();
+  await page.getByRole("button", { name: "Yes, calm" }).click();
+  await until("calm is shown", heading, (text) => text === "All calm");
+  await Promise.all(visitors.map(({ gone }) => gone));
+  console.log("calm by hand: every visitor was told to leave");
+} finally {
+  visitors.forEach(({ leave }) => leave());
+  await browser.close();
+  await site.end();
+}
+
+/** Light and dark, on a desk and on a phone: no serious finding, nothing wider than the screen; and a picture of each. */
+async function looks(page, stage) {
+  for (const colorScheme of ["light", "dark"])
+    for (const [size, viewport] of Object.entries(SIZES)) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize(viewport);
+      await page.evaluate(AXE);
+      const { violations } = await page.evaluate(() => globalThis.axe.run());
+      const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+      assert.deepEqual(serious.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), [], `${stage}, ${colorScheme}, ${size}`);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wide <= 0, `${stage}, ${size}: ${wide} px wider than the screen`);
+      if (pictures) await page.screenshot({ path: path(pictures, `status-${stage}-${colorScheme}-${size}.png`), fullPage: size === "desk" });
+    }
+  await page.setViewportSize(SIZES.desk);
+  console.log(`${stage}: shown in light and dark, on desk and phone; axe finds nothing serious`);
+}
+
+/** Milliseconds to draw the largest status there can be (`max_hot` pages), of which 24 are shown, layout included: the median of 21 times. */
+async function thousand(page) {
+  const status = JSON.parse((await ask(`${site.admin}/status.json`)).body);
+  const crowds = Array.from({ length: 256 }, (_, n) => ({ ...status.crowds[0], key: `${status.crowds[0].key}${n}`, visitors: 4 - (n % 41 === 0) }));
+  await page.route("**/status.json", (route) => route.fulfill({ json: { ...status, visitors: 1_000, crowds } }));
+  await until("the whole crowd is shown", () => page.locator(".crowd").count(), (count) => count === 24);
+  const took = await page.evaluate((status) => {
+    const times = Array.from({ length: 21 }, () => {
+      const began = performance.now();
+      for (const crowd of status.crowds) crowd.rate = 20 * Math.random();
+      globalThis.show(status);
+      document.body.getBoundingClientRect();
+      return performance.now() - began;
+    });
+    return times.sort((one, other) => one - other)[10];
+  }, { ...status, visitors: 1_000, crowds });
+  await page.unroute("**/status.json");
+  await until("the real status is shown", () => page.locator(".crowd").count(), (count) => count < 24);
+  return took;
+}

@@ -1,0 +1,62 @@
+//! `flashback replay`: would this site have had a crowd? Shows access logs to the detector and tells what it found.
+//!
+//! | file | what |
+//! |---|---|
+//! | `settings` | the detector's settings as flags |
+//! | `read` | files, compression, lines, progress |
+//! | `order` | lines that are up to a minute late, put in order |
+//! | `survey` | the detector's run, and what is learnt about each crowd |
+//! | `sharing` | what visitors who share would have saved |
+//! | `report`, `plot` | the table, the JSON, the picture |
+
+mod order;
+mod plot;
+mod read;
+mod report;
+mod settings;
+mod sharing;
+mod survey;
+
+use std::{path::PathBuf, time::Instant};
+
+use clap::Args;
+
+use self::{order::Order, survey::Survey};
+
+/// Find the crowds in access logs: would this site have had one?
+///
+/// Common and Combined logs, plain, .gz or .zst, in any number, in order of time or up to a minute out of it.
+#[derive(Args, Debug)]
+pub(super) struct Replay {
+    /// Access logs; - is standard input.
+    #[arg(required = true, value_name = "LOG")]
+    logs: Vec<PathBuf>,
+    /// Print one JSON object instead of the table.
+    #[arg(long)]
+    json: bool,
+    /// Draw rates and states over time.
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
+    #[command(flatten)]
+    settings: settings::Flags,
+}
+
+pub(super) fn run(arguments: Replay) -> anyhow::Result<()> {
+    let settings = arguments.settings.settings()?;
+    let begun = Instant::now();
+    let mut survey = Survey::new(settings);
+    let mut order = Order::default();
+    let faults = read::lines(&arguments.logs, |place, line| {
+        order.add(place, line, |line| survey.add(line))
+    })?;
+    order.finish(|line| survey.add(line));
+    let findings = survey.finish(faults.merge(order.into_faults()), begun.elapsed());
+    if let Some(file) = &arguments.plot {
+        plot::draw(&findings, file)?;
+    }
+    if arguments.json {
+        report::json(&findings)
+    } else {
+        report::table(&findings)
+    }
+}
