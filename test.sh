@@ -46,6 +46,7 @@ tools() {
   [[ -x $chromium ]] || missing+=(chromium)
   command -v node >/dev/null || missing+=(nodejs)
   command -v npm >/dev/null || missing+=(npm)
+  command -v promtool >/dev/null || missing+=(prometheus)
   command -v ip >/dev/null || missing+=(iproute2)
   if ((${#missing[@]})); then
     local root=()
@@ -55,9 +56,11 @@ tools() {
   fi
   cargo --version
   node --version
+  node -e 'process.exit(parseInt(process.versions.node) < 20)' || { echo 'node is older than 20' >&2; return 1; }
 }
 
 client() { npm --prefix client "$@"; }
+release() { cargo build --release --locked -p tower-flashback -p integration --features tower-flashback/cli "$@"; }
 unchanged() { git diff --exit-code -- client/dist && [[ -z $(git status --porcelain -- client/dist) ]]; }
 
 step 'tools' tools
@@ -73,11 +76,12 @@ step 'client: tests' client test
 step 'client: build' client run build
 step 'client: what is committed is what was built' unchanged
 step 'client: sizes' client run size
-step 'release build' cargo build --release --locked --features tower-flashback/cli,tower-flashback/proxy \
-  -p tower-flashback -p integration --bin flashback --bin origin --bin calm --bin sockets
+step 'alerts and rules' promtool test rules grafana/tests/alerts.yml grafana/tests/rules.yml
+step 'release build' release --bin flashback --bin origin
 step 'browsers: packages' npm --prefix integration/browser ci
 step 'browsers' npm --prefix integration/browser test
 if [[ $full ]]; then
+  step 'benchmarks: build' release --bin calm --bin sockets
   step 'cost of calm' target/release/calm
   step 'cost of an idle signalling socket' target/release/sockets
 fi

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { navigate, stage } from "./stage.mjs";
-import { OBJECTS, browser, visit } from "./visitor.mjs";
+import { GALLERY, browser, visit } from "./visitor.mjs";
 import { until } from "./until.mjs";
 
 test("after the crowd the worker is gone and the answers are the origin's", { timeout: 90_000 }, async (t) => {
@@ -11,10 +11,10 @@ test("after the crowd the worker is gone and the answers are the origin's", { ti
   const chromium = await browser();
   t.after(() => chromium.close());
   const plain = await answer(place.site);
-  await place.hot("/", OBJECTS);
+  await place.hot(GALLERY);
   assert.notEqual((await answer(place.site)).body, plain.body, "the hot page is not carried");
 
-  const visitor = await visit(chromium, `${place.site}/`);
+  const visitor = await visit(chromium, place.site, GALLERY);
   await visitor.pictures();
   await until("the worker is there", () => visitor.page.evaluate(registrations), (count) => count === 1);
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stage } from "./stage.mjs";
-import { OBJECTS, assertFilm, assertLaw3, assertPictures, browser, visit } from "./visitor.mjs";
+import { GALLERY, assertFilm, assertLaw3, assertPictures, browser, visit } from "./visitor.mjs";
 import { until } from "./until.mjs";
 
 test("a liar is dropped, its bytes reach no page, and the page completes", { timeout: 120_000 }, async (t) => {
@@ -10,12 +10,12 @@ test("a liar is dropped, its bytes reach no page, and the page completes", { tim
   t.after(() => place.end());
   const browsers = [await browser(), await browser()];
   t.after(() => Promise.all(browsers.map((one) => one.close())));
-  await place.hot("/", OBJECTS);
+  await place.hot(GALLERY);
 
-  const liar = await visit(browsers[0], `${place.site}/`, { before: lie });
+  const liar = await visit(browsers[0], place.site, GALLERY, { before: lie });
   await liar.pictures();
   await until("the liar has the page", liar.stats, (seen) => seen?.origin > 4_000_000);
-  const honest = await visit(browsers[1], `${place.site}/`);
+  const honest = await visit(browsers[1], place.site, GALLERY);
   await honest.pictures();
   await until("the liar has lied", () => liar.page.evaluate(() => window.lies), (lies) => lies > 0);
   await until("the honest one has dropped it", honest.stats, ({ links }) => links === 0);
@@ -26,7 +26,7 @@ test("a liar is dropped, its bytes reach no page, and the page completes", { tim
   assert.equal((await honest.stats()).peer, 0, "a lie was counted as received");
 
   // Whoever comes next is carried by the honest one, and loses nothing to the liar.
-  const next = await visit(browsers[0], `${place.site}/`);
+  const next = await visit(browsers[0], place.site, GALLERY);
   await next.pictures();
   await assertPictures(next);
   await assertLaw3(next);

@@ -56,8 +56,8 @@ export async function stage({ cuttable = false, settings = SETTINGS } = {}) {
       });
       if (answer.status >= 300) throw new Error(`POST /crowd: ${answer.status} ${answer.body}`);
     },
-    /** Makes the page hot, asks for all of `objects` once as its first visitor does, and waits until its manifest names them. */
-    async hot(path, objects) {
+    /** Makes a page hot, asks for all of its objects once as its first visitor does, and waits until its manifest names them. */
+    async hot({ path, objects }) {
       await this.crowd(path, "hot");
       await navigate(site + path);
       for (const object of objects) await ask(site + object, { headers: { referer: site + path } });

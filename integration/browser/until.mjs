@@ -2,13 +2,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { inspect } from "node:util";
 
-/** Looks until `holds` of what is seen; past the deadline, fails with what was seen last. */
-export async function until(what, look, holds = Boolean, within = 30_000) {
+/** Looks `every` so many milliseconds until `holds` of what is seen; past the deadline, fails with what was seen last. */
+export async function until(what, look, holds = Boolean, { within = 30_000, every = 50 } = {}) {
   const end = Date.now() + within;
   for (;;) {
     const seen = await look();
     if (holds(seen)) return seen;
     if (Date.now() > end) throw new Error(`${what}: not within ${within} ms; seen ${inspect(seen, { depth: 4 })}`);
-    await delay(50);
+    await delay(every);
   }
 }

@@ -2,17 +2,17 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { stage } from "./stage.mjs";
-import { OBJECTS, assertPictures, browser, visit } from "./visitor.mjs";
+import { GALLERY, assertPictures, browser, visit } from "./visitor.mjs";
 import { until } from "./until.mjs";
 
 let place, chromium, expected;
 before(async () => {
   [place, chromium] = [await stage(), await browser()];
-  const calm = await visit(chromium, `${place.site}/`);
+  const calm = await visit(chromium, place.site, GALLERY);
   await calm.pictures();
   expected = await calm.page.evaluate(text);
   await calm.close();
-  await place.hot("/", OBJECTS);
+  await place.hot(GALLERY);
 });
 after(async () => {
   await chromium?.close();
@@ -30,7 +30,7 @@ const withouts = {
 
 for (const [what, options] of Object.entries(withouts)) {
   test(`a visitor ${what} gets the page`, { timeout: 90_000 }, async () => {
-    const visitor = await visit(chromium, `${place.site}/`, options);
+    const visitor = await visit(chromium, place.site, GALLERY, options);
     await visitor.pictures();
     await until("the page is parsed", () => visitor.page.evaluate(() => document.readyState), (state) => state === "complete");
     await assertPictures(visitor);
