@@ -42,7 +42,7 @@ pub struct Settings {
     /// Half-life of the long-run mean. A day, so that the daily rhythm is within it and last month is not.
     #[serde(with = "humantime_serde")]
     pub half_life: Duration,
-    /// Pages tracked at most, whatever is requested: about 40 MB when full. Beyond it the coldest make room.
+    /// Pages tracked at most, whatever is requested. Beyond it the coldest make room.
     pub max_keys: usize,
     /// Pages hot at once, at most: a bound on what a flood of fake crowds can switch.
     pub max_hot: usize,

@@ -19,7 +19,7 @@ pub(super) fn draw(findings: &Findings, file: &Path) -> anyhow::Result<()> {
         .iter()
         .filter(|record| !record.change.key.is_site())
         .collect();
-    crowds.sort_by(|a, b| b.requests().cmp(&a.requests()));
+    crowds.sort_by_key(|record| std::cmp::Reverse(record.requests()));
     crowds.truncate(DRAWN);
     let top = site
         .iter()
