@@ -13,10 +13,13 @@ const FETCHES = 4;
 const RUN = 16;
 /** Abandoned chunks looked at in one go: all that the requests above can carry. */
 const LOOK = FETCHES * RUN;
-/** Milliseconds for which a chunk may be with no neighbour that can give it. */
-const PATIENCE = 500;
+/**
+ * Milliseconds for which a chunk may be with no neighbour that can give it. A neighbour without credit gets some with its own
+ * next blocks, so this is longer than a stall: origins melt under visitors who are impatient.
+ */
+const PATIENCE = 1500;
 /** Neighbours that may fail a chunk, and refusals of the origin, before the next way is taken. */
-const FAILURES = 2;
+const FAILURES = 4;
 const REFUSALS = 3;
 
 /** Gives the most urgent of the abandoned chunks to the origin, neighbouring ones in one request. */
