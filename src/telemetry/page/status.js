@@ -73,7 +73,8 @@ function draw(crowd) {
     card = $("crowd").content.firstElementChild.cloneNode(true)
     text(card.querySelector("h3"), named(crowd.key))
     const buttons = card.querySelector(".buttons")
-    if (crowd.key === SITE) buttons.remove()
+    // The site as a whole is no page: it has no room, carries nothing and cannot be switched.
+    if (crowd.key === SITE) [buttons, card.querySelector(".share"), card.querySelector(".bytes")].forEach((part) => part.remove())
     else for (const button of buttons.children) {
       button.setAttribute("aria-label", `${button.textContent}: ${crowd.key}`)
       button.onclick = () => order(`http://${crowd.key}`, button.value)
@@ -86,9 +87,10 @@ function draw(crowd) {
   state.className = `state ${crowd.state}`
   const scale = crowd.scale_s ? ` (seen in epochs of ${crowd.scale_s} s)` : ""
   const from = crowd.referrers.slice(0, 3).map(({ host, share }) => `${host || "no link"} ${percent(share)}`)
-  text(why, `Since ${clock(crowd.since)}: ${RULES[crowd.rule] ?? crowd.rule}${scale}. ${many(crowd.visitors, "visitor")} in its room, audience ${percent(crowd.audience)}${from.length ? `, from ${from.join(", ")}` : ""}.`)
+  const room = crowd.key === SITE ? "A" : `${many(crowd.visitors, "visitor")} in its room, a`
+  text(why, `Since ${clock(crowd.since)}: ${RULES[crowd.rule] ?? crowd.rule}${scale}. ${room}udience ${percent(crowd.audience)}${from.length ? `, from ${from.join(", ")}` : ""}.`)
   curve(card.querySelector(".rate"), crowd)
-  share(card, crowd.bytes)
+  if (crowd.key !== SITE) share(card, crowd.bytes)
 }
 
 /** Rates of the last five minutes, and the page's own mean as a dashed line. */
