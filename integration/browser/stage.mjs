@@ -34,13 +34,14 @@ export async function stage({ cuttable = false, settings = SETTINGS } = {}) {
   const cable = cuttable ? await relay(new URL(proxy.at.listening).port) : undefined;
   const site = cable?.url ?? proxy.at.listening;
   const { admin } = proxy.at;
+  let heated = 0;
 
   return {
     site,
     admin,
     cable,
-    /** How often the origin was asked for `path`. */
-    asked: (path) => origin.lines.filter((line) => line.startsWith(`GET ${path} `)).length,
+    /** How often the origin was asked for `path` since a page was made hot. */
+    asked: (path) => origin.lines.slice(heated).filter((line) => line.startsWith(`GET ${path} `)).length,
     /** What the binary has said, for failures. */
     log: () => proxy.errors.slice(-40).join("\n"),
     status: async () => JSON.parse((await ask(`${admin}/status.json`)).body),
@@ -58,6 +59,7 @@ export async function stage({ cuttable = false, settings = SETTINGS } = {}) {
     },
     /** Makes a page hot, asks for all of its objects once as its first visitor does, and waits until its manifest names them. */
     async hot({ path, objects }) {
+      heated = origin.lines.length;
       await this.crowd(path, "hot");
       await navigate(site + path);
       for (const object of objects) await ask(site + object, { headers: { referer: site + path } });

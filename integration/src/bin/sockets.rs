@@ -12,9 +12,11 @@ use std::{net::SocketAddr, process::ExitCode, time::Duration};
 use anyhow::{Context, bail};
 use axum::{
     body::Body,
+    extract::ConnectInfo,
     http::{Request, header},
 };
 use futures_util::{SinkExt, StreamExt};
+use http_body_util::BodyExt;
 use integration::{bare, child::Child, serve, verdict};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
