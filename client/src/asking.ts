@@ -20,8 +20,11 @@ const CRAWL = 4000;
 const REST = 1000;
 /** Asks that may be open or cancelled and unanswered: one who lets more pile up is not asked again. */
 const EXPECTED_MOST = 8;
-/** Chunks among which chance may choose: enough for the links there are, few enough to keep the page's order. */
-const URGENT = 16;
+/**
+ * Chunks among which chance may choose: enough that visitors who come together hold different ones, and have something to
+ * give each other; few enough to keep the page's order.
+ */
+const URGENT = 64;
 
 /** Asks every idle neighbour for one chunk. */
 export function askAll(of: Swarm, now: number): void {

@@ -8,9 +8,11 @@ import type { Wanted } from "./neighbour";
 import type { Swarm } from "./state";
 import type { Input } from "./swarm";
 
-/** Requests to the origin at a time, and chunks of each (256 KiB): a seed, not a flood. */
+/** Requests to the origin at a time, and chunks of each (256 KiB), for a visitor without neighbours. */
 const FETCHES = 4;
 const RUN = 16;
+/** Chunks of the one request of a visitor with neighbours: a seed, which makes the credit that the rest travels on. */
+const SEED = 2;
 /** Abandoned chunks looked at in one go: all that the requests above can carry. */
 const LOOK = FETCHES * RUN;
 /**
@@ -22,17 +24,20 @@ const PATIENCE = 1500;
 const FAILURES = 4;
 const REFUSALS = 3;
 
-/** Gives the most urgent of the abandoned chunks to the origin, neighbouring ones in one request. */
+/**
+ * Gives abandoned chunks to the origin, neighbouring ones in one request: the most urgent, or, where there are
+ * neighbours, a few from anywhere. In order, two newcomers would fetch the same and have nothing for each other.
+ */
 export function fetchAll(of: Swarm, now: number): void {
   let looked = 0;
-  for (const [chunk, entry] of of.wanted) {
-    if (of.fetches >= FETCHES || looked >= LOOK) return;
-    if (entry.from !== "nobody") continue;
-    looked++;
+  const alone = !of.neighbours.size;
+  const wanted = [...of.wanted];
+  if (!alone) wanted.sort(() => of.random() - 0.5);
+  for (const [chunk, entry] of wanted) {
+    if (of.fetches >= (alone ? FETCHES : 1) || looked++ >= LOOK) return;
     if (!abandoned(of, chunk, entry, now)) continue;
-    const count = run(of, chunk, now);
     of.fetches++;
-    of.outputs.push({ kind: "fetch", chunk, count });
+    of.outputs.push({ kind: "fetch", chunk, count: run(of, chunk, alone ? RUN : SEED, now) });
   }
 }
 
@@ -50,11 +55,11 @@ export function ended(of: Swarm, { chunk, count, again }: Input & { kind: "ended
   }
 }
 
-/** Marks `chunk` and what follows it in the same object and state; gives their number. */
-function run(of: Swarm, chunk: number, now: number): number {
+/** Marks `chunk` and at most `most` in all that follow it in the same object and state; gives their number. */
+function run(of: Swarm, chunk: number, most: number, now: number): number {
   const object = objectOf(of.manifest, chunk);
   let next = chunk;
-  for (; next < chunk + RUN && objectOf(of.manifest, next) === object; next++) {
+  for (; next < chunk + most && objectOf(of.manifest, next) === object; next++) {
     const entry = of.wanted.get(next);
     if (!entry || !abandoned(of, next, entry, now)) break;
     entry.from = "origin";
@@ -65,7 +70,7 @@ function run(of: Swarm, chunk: number, now: number): number {
 /** Whether the neighbours had their chance. */
 function abandoned(of: Swarm, chunk: number, entry: Wanted, now: number): boolean {
   if (entry.from !== "nobody" || now < entry.later) return false;
-  if (of.neighbours.size === 0) return now >= of.hope;
+  if (!of.neighbours.size) return now >= of.hope;
   if (holders(of, chunk) > 0) entry.covered = now;
   return entry.failures >= FAILURES || now - entry.covered >= PATIENCE;
 }

@@ -115,6 +115,8 @@ function sample() {
 }
 
 function missing() {
+  // Before it is parsed, a page lacks nothing.
+  if (document.readyState === "loading") return [document.URL];
   const images = [...document.images].filter((image) => image.src && !(image.complete && image.naturalWidth > 0));
   images[0]?.scrollIntoView();
   return images.map((image) => image.src);
