@@ -10,7 +10,6 @@ use axum::Router;
 use tower_flashback::Flashback;
 
 /// The example site with nothing in front.
-#[must_use]
 pub fn bare() -> Router {
     flashback_example_site::site()
 }

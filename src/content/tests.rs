@@ -1,5 +1,8 @@
 //! The parts together: look-ups, leaders, followers and readers, played step by step without a runtime.
 
+// Coalescing is shown with real threads.
+#![allow(clippy::disallowed_methods)]
+
 use std::{
     collections::HashSet,
     pin::{Pin, pin},

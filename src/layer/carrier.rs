@@ -222,10 +222,8 @@ impl Carrier {
 
     fn apply(&self, change: &Change) {
         match change.to {
-            State::Hot | State::Cooling if !change.key.is_site() => {
-                if !self.closed.load(Relaxed) {
-                    self.pages.open(&change.key, Page::new(self.store.settings()));
-                }
+            State::Hot | State::Cooling if !change.key.is_site() && !self.closed.load(Relaxed) => {
+                self.pages.open(&change.key, Page::new(self.store.settings()));
             }
             State::Calm => self.end(&change.key),
             _ => {}

@@ -56,6 +56,23 @@ async fn broker() -> anyhow::Result<()> {
         "POST /crowd answered {}",
         answer.status()
     );
+    // A page is injected once something of it can be carried: one visitor opens it, and its browser asks for a picture.
+    let first = |path: &str, destination: &str| {
+        Request::get(path)
+            .header(header::HOST, HOST)
+            .header(header::REFERER, format!("http://{HOST}/"))
+            .header("sec-fetch-dest", destination)
+            .extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))))
+            .body(Body::empty())
+    };
+    for (path, destination) in [("/", "document"), ("/pictures/agate.jpg", "image")] {
+        site.clone()
+            .oneshot(first(path, destination)?)
+            .await?
+            .into_body()
+            .collect()
+            .await?;
+    }
     serve(site).await
 }
 

@@ -8,7 +8,6 @@ use tower_flashback::crowd::log::{Line, text};
 
 /// One file of clicks and its events.
 pub(crate) struct Trace {
-    pub(crate) name: String,
     /// In order of time.
     pub(crate) clicks: Vec<Click>,
     pub(crate) events: Vec<Event>,
@@ -57,7 +56,7 @@ pub(crate) fn read(folder: &Path) -> anyhow::Result<Vec<Trace>> {
         .map(|name| {
             let clicks = file(&clicks.join(&name))?;
             let events = events.remove(&name).unwrap_or_default();
-            Ok(Trace { name, clicks, events })
+            Ok(Trace { clicks, events })
         })
         .collect()
 }
