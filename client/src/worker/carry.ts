@@ -43,15 +43,16 @@ export async function carry(request: Request, page: Page, object: Carried): Prom
   return new Response(body(object, source, first, from, to), { status: span.kind === "part" ? 206 : 200, headers });
 }
 
+/** Times that the network may fail one after the other before the answer breaks off, as it would without us. */
+const TRIES = 3;
+
 /** The bytes `at..to`, of which `first` are there; where the page fails, the network goes on at that very byte. */
 function body(object: Carried, source: Source, first: Uint8Array<ArrayBuffer>, at: number, to: number): ReadableStream {
   let next: Uint8Array<ArrayBuffer> | undefined = first;
-  let network = false;
   let dead = false;
   const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
     next ??= await source.next();
-    if (!next && !network && !dead) {
-      network = true;
+    for (let tries = 0; !next && !dead && tries < TRIES; tries++) {
       source.stop();
       const rest = await fromNetwork(object, at, to);
       if (rest) source = rest;

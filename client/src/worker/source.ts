@@ -71,7 +71,8 @@ export async function fromNetwork(object: Carried, from: number, end: number): P
     if (!response?.body || response.status !== 206 || !right) continue;
     const reader = response.body.getReader();
     return {
-      next: async () => (await reader.read()).value,
+      // A connection that breaks is an end like any other: whoever pulls goes on from there.
+      next: async () => (await reader.read().catch(() => undefined))?.value,
       stop: () => void reader.cancel().catch(() => undefined),
     };
   }
