@@ -5,13 +5,14 @@ use std::{
     net::IpAddr,
     sync::{
         Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
 };
 
 use super::{
     Change, Crowd, ForceError, Key, Memory, Mode, Settings, SettingsError, State, Time,
     audience::Clients,
+    clock::Clock,
     epoch::Moment,
     pins::Pins,
     shard::Shard,
@@ -365,33 +366,6 @@ impl Crowds {
     }
 }
 
-/// Keeps time from running backwards, whatever the caller's clock does.
-#[derive(Debug, Default)]
-struct Clock {
-    latest: AtomicU32,
-    /// Nanoseconds by which the caller's clock has fallen back in all.
-    fallen: AtomicU64,
-}
-
-impl Clock {
-    fn moment(&self, plan: &Plan, now: Time) -> Moment {
-        let fallen = self.fallen.load(Relaxed);
-        let moment = plan.grid.moment(now.saturating_add(Time::from_nanos(fallen)));
-        let latest = self.latest.load(Relaxed);
-        if moment.epoch > latest {
-            self.latest.fetch_max(moment.epoch, Relaxed);
-        } else if moment.epoch.saturating_add(LATE) < latest {
-            let behind = plan.grid.begins(0, latest).saturating_sub(moment.at).as_nanos() as u64;
-            // Whoever comes second finds it done.
-            _ = self
-                .fallen
-                .compare_exchange(fallen, fallen.saturating_add(behind), Relaxed, Relaxed);
-            return plan.grid.moment(plan.grid.begins(0, latest));
-        }
-        moment
-    }
-}
-
 /// A shard that panicked holds counts, which are as good as before.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -401,8 +375,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const SHARDS: usize = 64;
 /// Changes kept for a shell that does not ask: each is some hundred bytes.
 const MAX_CHANGES: usize = 1024;
-/// Shortest half epochs that a request may be late, as threads are; beyond, the clock has been set back.
-const LATE: u32 = 4;
 
 #[cfg(test)]
 mod tests;

@@ -42,6 +42,7 @@
 
 mod audience;
 mod baseline;
+mod clock;
 mod crowds;
 mod epoch;
 mod key;
