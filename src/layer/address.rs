@@ -7,7 +7,7 @@ use http::Extensions;
 
 /// The address of the visitor, as a request extension.
 ///
-/// Servers that are not [`axum::serve`] insert it into each request; axum's own `ConnectInfo<SocketAddr>`
+/// Servers that are not [`axum::serve()`] insert it into each request; axum's own `ConnectInfo<SocketAddr>`
 /// (`into_make_service_with_connect_info::<SocketAddr>()`) is understood as well. Behind another proxy, insert the address
 /// that this proxy vouches for; the layer itself trusts no header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! and [`Passed`] says why.
 //!
 //! A page that is personal or private may be given the script: the script shares only public objects (law 5), and
-//! [`inject::rewrite_head`](super::inject::rewrite_head) never makes a response more cacheable than it was.
+//! [`Variant::rewrite_head`](super::inject::Variant::rewrite_head) never makes a response more cacheable than it was.
 
 use encoding_rs::Encoding;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request, response};
