@@ -63,7 +63,7 @@ export async function assertPictures(visitor) {
   }
 }
 
-/** The film's first ranges are right, and it plays. */
+/** The film's first ranges are right. */
 export async function assertFilm(visitor) {
   const film = file(FILM);
   for (const [from, to] of [[0, 65_535], [65_536, 400_000]]) {
@@ -71,8 +71,6 @@ export async function assertFilm(visitor) {
     const expected = { status: 206, range: `bytes ${from}-${to}/${film.length}`, digest: digest(film.subarray(from, to + 1)) };
     assert.deepEqual(answer, expected);
   }
-  await visitor.page.evaluate(play);
-  await until("the film plays", () => visitor.page.evaluate(film_time), ({ time }) => time > 0);
 }
 
 /** Law 3, at every sample. */
@@ -127,15 +125,4 @@ async function part({ path, from, to }) {
   const sum = await crypto.subtle.digest("SHA-256", await answer.arrayBuffer());
   const digest = [...new Uint8Array(sum)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   return { status: answer.status, range: answer.headers.get("content-range"), digest };
-}
-
-function play() {
-  const film = document.querySelector("video");
-  film.muted = true;
-  film.play();
-}
-
-function film_time() {
-  const film = document.querySelector("video");
-  return { time: film.currentTime, ready: film.readyState, error: film.error?.message };
 }
