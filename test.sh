@@ -56,7 +56,7 @@ tools() {
   fi
   cargo --version
   node --version
-  node -e 'process.exit(parseInt(process.versions.node) < 20)' || { echo 'node is older than 20' >&2; return 1; }
+  node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo 'node is older than 20' >&2; return 1; }
 }
 
 client() { npm --prefix client "$@"; }
