@@ -10,7 +10,7 @@ use crate::{
         visitor::Kind,
         world::{Event, World},
     },
-    swarm::{Input, Swarm},
+    swarm::Input,
 };
 
 /// The visitors that have joined, so that one can be drawn at random.
@@ -175,7 +175,7 @@ impl World<'_> {
             let event = if reachable {
                 Event::Opened(one, other)
             } else {
-                Event::Missed(one, other)
+                Event::Missed(one)
             };
             let span = if reachable {
                 // Through a neighbour it takes one leg more.

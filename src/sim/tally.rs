@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     sim::{cost, origin::Job, visitor::Visitor},
-    swarm::{Message, PeerFault, Swarm},
+    swarm::{Message, PeerFault},
 };
 
 #[derive(Debug, Default)]

@@ -43,7 +43,7 @@ pub(super) enum Event {
     /// So many neighbours are wanted.
     Need(u32, u8),
     Opened(u32, u32),
-    Missed(u32, u32),
+    Missed(u32),
     Closed(u32, u32),
     Heard(u32, u32, Message),
     /// A block has left.
@@ -62,6 +62,8 @@ pub(super) struct World<'a> {
     pub(super) hall: Hall,
     pub(super) origin: Origin,
     pub(super) random: SmallRng,
+    /// Who comes when, and what kind it is: the same crowd whatever the rules.
+    crowd: SmallRng,
     pub(super) tally: Tally,
     present: usize,
     chunks: u32,
@@ -88,6 +90,7 @@ impl<'a> World<'a> {
             hall: Hall::default(),
             origin: Origin::new(scenario.page, chunks),
             random: SmallRng::seed_from_u64(scenario.seed),
+            crowd: SmallRng::seed_from_u64(!scenario.seed),
             tally: Tally::default(),
             present: 0,
             chunks,
@@ -150,7 +153,7 @@ impl<'a> World<'a> {
             }
             Event::Need(visitor, count) => self.introduce(visitor, count),
             Event::Opened(visitor, peer) => self.opened(visitor, peer),
-            Event::Missed(visitor, _) => self.missed(visitor),
+            Event::Missed(visitor) => self.missed(visitor),
             Event::Closed(visitor, peer) => self.tell(visitor, Input::Closed(peer)),
             Event::Leave(visitor) => self.depart(visitor),
         }
@@ -344,7 +347,7 @@ impl<'a> World<'a> {
         if let Some(span) = late {
             self.later(span, Event::Arrival);
         }
-        let draw: f64 = self.random.random();
+        let draw: f64 = self.crowd.random();
         let kind = if draw < self.scenario.free_riders {
             Kind::FreeRider
         } else if draw < self.scenario.free_riders + self.scenario.liars {
@@ -353,9 +356,9 @@ impl<'a> World<'a> {
             Kind::Honest
         };
         let mut them = Visitor::new(kind, self.now, self.scenario.page);
-        let churns = self.random.random_bool(self.scenario.churn);
+        let churns = self.crowd.random_bool(self.scenario.churn);
         if churns {
-            let span = Duration::from_secs_f64(self.random.random_range(0.0..10.0));
+            let span = Duration::from_secs_f64(self.crowd.random_range(0.0..10.0));
             them.leaves = Some(self.now.after(span));
             self.later(span, Event::Leave(number));
         }
@@ -392,7 +395,7 @@ impl<'a> World<'a> {
         let since = self.now.since(Moment::default()).as_secs_f64();
         let early = self.hold().since(Moment::default()).as_secs_f64() - since;
         let share = (early.max(0.0) / -DOUBLING.as_secs_f64()).exp2();
-        let draw: f64 = self.random.random();
+        let draw: f64 = self.crowd.random();
         let span = Duration::from_secs_f64(-(1.0 - draw).ln() / (self.scenario.rate() * share));
         let end = self.hold().after(HOLD);
         (self.scenario.visitors.is_some() || self.now.after(span) < end).then_some(span)

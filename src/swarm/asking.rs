@@ -2,12 +2,13 @@
 //! it stalls; and what is left to the origin.
 
 use bytes::Bytes;
+use rand::RngExt;
 
 use crate::swarm::{
     Message, Moment, Output, Payload, PeerFault, Swarm,
     marks::Marks,
     message::{Ask, Block, Cancel, Proof},
-    neighbour::{self, stated},
+    neighbour::{self, Neighbour, stated},
     payload::blocks_of,
     roulette,
 };
@@ -25,13 +26,32 @@ enum Taken {
 }
 
 impl<P: Payload> Swarm<P> {
-    /// Asks every idle neighbour for one chunk.
+    /// Asks every idle neighbour for one chunk: first those that can be expected to give, beginning anywhere, so that what
+    /// stalled at one is asked of another.
     pub(super) fn ask_all(&mut self, now: Moment) {
-        for place in 0..self.neighbours.len() {
-            if self.neighbours[place].may_be_asked()
-                && let Some(chunk) = self.choose(place)
-            {
-                self.ask(place, chunk, now);
+        let count = self.neighbours.len();
+        if !self.neighbours.iter().any(Neighbour::may_be_asked) {
+            return;
+        }
+        let start = self.random.random_range(0..count);
+        for hopeful in [true, false] {
+            for step in 0..count {
+                let place = (start + step) % count;
+                let them = &self.neighbours[place];
+                if them.may_be_asked()
+                    && them.trusts_us(&self.rules) == hopeful
+                    && let Some(chunk) = self.choose(place)
+                {
+                    self.ask(place, chunk, now);
+                }
+            }
+        }
+        // An ask replaces the one before; only where there is no other is a word needed.
+        for place in 0..count {
+            let them = &mut self.neighbours[place];
+            if let Some(chunk) = them.void.take() {
+                let link = them.link;
+                self.say(link, Message::Cancel(Cancel { chunk }));
             }
         }
     }
@@ -63,9 +83,8 @@ impl<P: Payload> Swarm<P> {
             let stalled = |ask: &mut neighbour::Ask| now >= ask.heard.after(self.rules.retry);
             let them = &mut self.neighbours[place];
             if let Some(ask) = them.ask.take_if(stalled) {
-                let link = them.link;
+                them.void = Some(ask.chunk);
                 self.under_way.clear(ask.chunk);
-                self.say(link, Message::Cancel(Cancel { chunk: ask.chunk }));
             }
         }
     }
@@ -149,13 +168,18 @@ impl<P: Payload> Swarm<P> {
 
     fn ask(&mut self, place: usize, chunk: u32, now: Moment) {
         self.under_way.set(chunk);
+        let them = &mut self.neighbours[place];
+        them.ask = Some(neighbour::Ask { chunk, heard: now });
+        // What it was asked for already, it need not be told again.
+        if them.void.take() == Some(chunk) {
+            return;
+        }
         let message = Message::Ask(Ask {
             credit: stated(self.ledger.credit()),
             chunk,
             block: self.next[chunk as usize],
         });
         let them = &mut self.neighbours[place];
-        them.ask = Some(neighbour::Ask { chunk, heard: now });
         them.expected.push(chunk);
         let link = them.link;
         self.say(link, message);
@@ -222,13 +246,12 @@ impl<P: Payload> Swarm<P> {
         self.spare.retain(|spare| *spare != chunk);
         for place in 0..self.neighbours.len() {
             let them = &mut self.neighbours[place];
-            let Some(ask) = them.ask.take_if(|ask| ask.chunk == chunk) else {
+            if them.ask.take_if(|ask| ask.chunk == chunk).is_none() {
                 continue;
-            };
+            }
             // Who sent the last block has nothing left to send, unless it was asked for the chunk again since.
-            let link = them.link;
-            if from != Some(link) || them.expected.contains(&chunk) {
-                self.say(link, Message::Cancel(Cancel { chunk: ask.chunk }));
+            if from != Some(them.link) || them.expected.contains(&chunk) {
+                them.void = Some(chunk);
             }
         }
         self.outputs.push_back(Output::Got(chunk));

@@ -64,21 +64,26 @@ impl<P: Payload> Swarm<P> {
         let them = &mut self.neighbours[place];
         them.credit = credit;
         let link = them.link;
-        // One is outstanding per link: it must be answered or cancelled before there is another.
-        if them.wish.is_some() {
-            return self.wrong(link, PeerFault::Unasked);
-        }
+        // One is outstanding per link: it takes the place of the one before, and goes on where that had come.
+        let before = them.wish.take_if(|wish| wish.chunk == chunk);
+        them.wish = None;
         if !self.held.has(chunk) {
             self.say(link, Message::Lack(Lack { chunk }));
         } else if usize::from(block) * content::BLOCK >= self.page.length(chunk) {
             return self.wrong(link, PeerFault::Block);
         } else {
-            them.wish = Some(Wish {
-                chunk,
-                block,
-                proven: false,
-                since: now,
-            });
+            them.wish = Some(before.map_or(
+                Wish {
+                    chunk,
+                    block,
+                    proven: false,
+                    since: now,
+                },
+                |wish| Wish {
+                    block: wish.block.max(block),
+                    ..wish
+                },
+            ));
         }
         false
     }

@@ -3,7 +3,10 @@
 
 use smallvec::SmallVec;
 
-use crate::swarm::{Moment, Pair, Rules, marks::Marks, message::CREDIT_MAX};
+use crate::{
+    content,
+    swarm::{Moment, Pair, Rules, marks::Marks, message::CREDIT_MAX},
+};
 
 #[derive(Clone, Debug)]
 pub(super) struct Neighbour {
@@ -21,6 +24,8 @@ pub(super) struct Neighbour {
     pub(super) held: Marks,
     /// What it was asked for.
     pub(super) ask: Option<Ask>,
+    /// What it was asked for, and need not send any more; it does not know yet.
+    pub(super) void: Option<u32>,
     /// What it asked for.
     pub(super) wish: Option<Wish>,
     /// The chunk of the proof that it sent last: its blocks are of that one.
@@ -61,6 +66,7 @@ impl Neighbour {
             pair: Pair::default(),
             held: Marks::new(chunks),
             ask: None,
+            void: None,
             wish: None,
             sending: None,
             expected: SmallVec::new(),
@@ -74,6 +80,12 @@ impl Neighbour {
         let earned = u64::from(rules.trust) + self.pair.received;
         let sponsored = if self.sponsored { rules.sponsor } else { 0 };
         earned.min(rules.trust_max.into()) as i64 + i64::from(sponsored)
+    }
+
+    /// Whether it gives, if it goes by our rules: we do not owe it as much as we may, or it has all and trusts everybody.
+    pub(super) fn trusts_us(&self, rules: &Rules) -> bool {
+        let earned = (u64::from(rules.trust) + self.pair.given).min(rules.trust_max.into());
+        self.held.is_full() || content::BLOCK as i64 - self.pair.balance() <= earned as i64
     }
 
     /// Whether it may be asked: it lets no more pile up than it answers.
