@@ -66,7 +66,6 @@ pub(super) struct World<'a> {
     crowd: SmallRng,
     pub(super) tally: Tally,
     present: usize,
-    chunks: u32,
 }
 
 /// The two directions of a visitor's link, apart from the visitor: a block touches both ends.
@@ -93,7 +92,6 @@ impl<'a> World<'a> {
             crowd: SmallRng::seed_from_u64(!scenario.seed),
             tally: Tally::default(),
             present: 0,
-            chunks,
         }
     }
 
@@ -500,11 +498,6 @@ impl<'a> World<'a> {
             self.queue
                 .push(self.now.after(self.scenario.rtt / 2), Event::Closed(peer, visitor));
         }
-    }
-
-    /// Chunks of the page.
-    pub(super) const fn chunks(&self) -> u32 {
-        self.chunks
     }
 }
 

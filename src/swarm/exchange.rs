@@ -337,8 +337,9 @@ impl<P: Payload> Swarm<P> {
             return false;
         }
         self.looked = now;
-        self.expire(now);
+        // In this order: an ask that is taken elsewhere is not unanswered any more.
         self.let_go(now);
+        self.expire(now);
         self.need();
         true
     }
@@ -378,11 +379,18 @@ impl<P: Payload> Swarm<P> {
             them.limit_since = None;
             return false;
         }
-        now >= them.limit_since.get_or_insert(now).after(rules.evict)
+        let patience = if them.pair.received > 0 {
+            rules.evict * KNOWN
+        } else {
+            rules.evict
+        };
+        now >= them.limit_since.get_or_insert(now).after(patience)
     }
 }
 
 const BLOCK: i64 = crate::content::BLOCK as i64;
+/// So many times longer is one borne with that gave something before: it may have others to give to, and a slow uplink.
+const KNOWN: u32 = 8;
 /// Messages of one neighbour between two looks (250 ms), blocks not counted. An honest one says what it has ten times a
 /// second and asks once per chunk: on a link of 100 Mbit/s that is 190 asks and cancels.
 const WORDS_MAX: u16 = 500;
