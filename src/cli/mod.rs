@@ -3,7 +3,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `proxy`, `demo` | the subcommands: their flags, and `run` |
+//! | `proxy`, `demo`, `simulate` | the subcommands: their flags, and `run` |
 //! | `serve` | listeners, the lines that name them, drain |
 //! | `failure` | exit codes: 1 for the world's faults, 2 for the operator's |
 //! | `log`, `recorder` | where traces and metrics go |
@@ -14,6 +14,7 @@ mod log;
 mod proxy;
 mod recorder;
 mod serve;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,7 @@ struct Arguments {
 enum Command {
     Demo(demo::Demo),
     Proxy(proxy::Proxy),
+    Simulate(simulate::Simulate),
 }
 
 impl Command {
@@ -41,6 +43,7 @@ impl Command {
         match self {
             Self::Demo(arguments) => demo::run(arguments).await,
             Self::Proxy(arguments) => proxy::run(arguments).await,
+            Self::Simulate(arguments) => simulate::run(&arguments),
         }
     }
 }

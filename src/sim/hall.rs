@@ -86,15 +86,30 @@ impl World<'_> {
             return;
         };
         them.pending = them.pending.saturating_sub(1);
-        let (liar, unsponsored) = (them.kind == Kind::Liar, std::mem::take(&mut them.unsponsored));
+        let liar = them.kind == Kind::Liar;
         self.charge(visitor, cost::HANDSHAKE);
         self.tell(visitor, Input::Opened(peer));
-        if unsponsored {
-            self.tally.signal(cost::SIGNAL);
-            self.tell(peer, Input::Sponsor(visitor));
-        }
+        self.sponsor(visitor, peer);
+        self.sponsor(peer, visitor);
         if liar && self.scenario.slander {
             self.accuse(visitor, peer);
+        }
+    }
+
+    /// Names a neighbour that is to give what the origin could not, once the link is open at both ends.
+    fn sponsor(&mut self, visitor: u32, peer: u32) {
+        let open = |world: &mut Self, one, other| {
+            let swarm = world.get(one).and_then(|them| them.swarm.as_ref());
+            swarm.is_some_and(|swarm| swarm.neighbours().any(|link| link == other))
+        };
+        if !open(self, visitor, peer) || !open(self, peer, visitor) {
+            return;
+        }
+        if let Some(them) = self.get(visitor)
+            && std::mem::take(&mut them.unsponsored)
+        {
+            self.tally.signal(cost::SIGNAL);
+            self.tell(peer, Input::Sponsor(visitor));
         }
     }
 

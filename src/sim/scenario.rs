@@ -1,6 +1,6 @@
 //! What is simulated: the page, the links, the crowd and those in it who do not play fair. A value; `world.rs` plays it.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use crate::{swarm::Rules, unit::BitRate};
 
@@ -39,7 +39,8 @@ pub struct Scenario {
     pub slander: bool,
     /// Share of pairs that cannot reach each other.
     pub unreachable: f64,
-    /// Introductions of each visitor by the broker; the neighbours make the others.
+    /// Introductions of each visitor by the broker; the neighbours make the others. By default the broker makes all: it
+    /// mixes old and young, and takes 3 KB of the origin for each visitor.
     pub introductions: u32,
     /// When the broker dies, from the beginning.
     pub broker_dies: Option<Duration>,
@@ -81,7 +82,7 @@ impl Default for Scenario {
             liars: 0.0,
             slander: false,
             unreachable: 0.15,
-            introductions: 2,
+            introductions: u32::MAX,
             broker_dies: None,
             origin_only: false,
             seed: 1,
@@ -91,6 +92,33 @@ impl Default for Scenario {
 }
 
 impl Scenario {
+    /// Checks what chance and arithmetic need.
+    ///
+    /// # Errors
+    /// The first value that cannot be simulated.
+    pub fn check(&self) -> Result<(), ScenarioError> {
+        let shares = [
+            ("churn", self.churn),
+            ("free riders", self.free_riders),
+            ("liars", self.liars),
+            ("unreachable", self.unreachable),
+            ("free riders and liars", self.free_riders + self.liars),
+        ];
+        if let Some((name, share)) = shares.into_iter().find(|(_, share)| !(0.0..=1.0).contains(share)) {
+            return Err(ScenarioError::Share(name, share));
+        }
+        if !(LOADS.contains(&self.load)) {
+            return Err(ScenarioError::Load(self.load));
+        }
+        if !PAGES.contains(&self.page) {
+            return Err(ScenarioError::Page(self.page));
+        }
+        if self.arrivals == Arrivals::All && self.visitors.is_none() {
+            return Err(ScenarioError::Visitors);
+        }
+        Ok(())
+    }
+
     /// Arrivals per second at `load`.
     #[must_use]
     pub fn rate(&self) -> f64 {
@@ -121,6 +149,26 @@ impl Scenario {
     }
 }
 
+/// A scenario that cannot be simulated.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScenarioError {
+    /// A share is not one.
+    #[error("{0}: {1} is no share; write 0 to 1")]
+    Share(&'static str, f64),
+    /// No load, or more than any crowd brings.
+    #[error("a load of {0} cannot be simulated; write 0.01 to 1000")]
+    Load(f64),
+    /// No page, or one that is no page.
+    #[error("a page of {0} bytes cannot be simulated; write 16 KiB to 100 MB")]
+    Page(u64),
+    /// All arrive at once, and nobody said how many.
+    #[error("a crowd that arrives at once needs a number of visitors")]
+    Visitors,
+}
+
+const LOADS: RangeInclusive<f64> = 0.01..=1_000.0;
+const PAGES: RangeInclusive<u64> = 16 * 1024..=100_000_000;
 /// At depth `page`: a shell of 2 KB, `client.js` (10.9 KB) and `sw.js` (2.0 KB) as gzip, a manifest of 62 chunks.
 const OWN: u64 = 15 * 1024;
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Rules {
-    /// Neighbours that are sought. With 6 it works as well until free riders come; with 12 it is no faster.
+    /// Neighbours that are sought. Each costs a handshake and its share of the news: with 6 a page is 4 % faster than with 8
+    /// at load 4, and equally fast at 32; with 5 it is slower there.
     pub links: u8,
     /// Neighbours at most; those beyond `links` came unsought.
     pub links_max: u8,
@@ -20,7 +21,7 @@ pub struct Rules {
     pub retry: Duration,
     /// How long a neighbour may be at its limit, and owe an answer, until it is let go.
     pub evict: Duration,
-    /// How seldom neighbours are told what is new: 60 chunks told one by one would cost 5 % of an uplink.
+    /// How seldom neighbours are told what is new: 60 chunks told one by one would cost 5 % of an uplink, every 250 ms 2 %.
     pub announce: Duration,
     /// How often neighbours are looked over: asks that stall, links that lack, takers.
     pub look: Duration,
@@ -34,8 +35,8 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
-            links: 8,
-            links_max: 12,
+            links: 6,
+            links_max: 9,
             trust: 2 * 1024,
             trust_max: 32 * 1024,
             sponsor: 16 * 1024,
