@@ -300,7 +300,10 @@ fn a_page_in_pieces_comes_together() {
             assert!(swarm.is_complete(), "seed {seed_of_chance}: {:?}", swarm.ledger());
         }
         let peers: u64 = network.sent.iter().sum();
-        assert!(peers > PAGE as u64, "seed {seed_of_chance}: {peers} bytes from each other");
+        assert!(
+            peers > PAGE as u64,
+            "seed {seed_of_chance}: {peers} bytes from each other"
+        );
     }
 }
 
@@ -405,7 +408,10 @@ fn a_block_beyond_its_chunk_is_a_fault_and_a_chunk_beyond_the_page_is_not_held()
     };
     swarm.handle(Input::Heard(2, ask(6, 0)), now);
     let outputs = said(&mut swarm);
-    assert!(matches!(outputs[..], [Output::Send(2, Message::Lack(_))]), "{outputs:?}");
+    assert!(
+        matches!(outputs[..], [Output::Send(2, Message::Lack(_))]),
+        "{outputs:?}"
+    );
     swarm.handle(Input::Heard(2, ask(5, 2)), now);
     assert_eq!(fault(&said(&mut swarm)), Some(PeerFault::Block));
 }

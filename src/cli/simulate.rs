@@ -113,21 +113,22 @@ impl Simulate {
 }
 
 pub(super) fn run(arguments: &Simulate) -> anyhow::Result<()> {
+    let scenarios = arguments.load.iter().map(|load| arguments.scenario(*load));
+    let scenarios = scenarios.collect::<Result<Vec<_>, _>>()?;
     let mut points = Vec::new();
     if !arguments.json {
         println!("{HEAD}");
     }
-    for load in &arguments.load {
-        let scenario = arguments.scenario(*load)?;
+    for scenario in &scenarios {
         let start = Instant::now();
-        let mut report = simulate(&scenario);
+        let mut report = simulate(scenario);
         report.wall_s = start.elapsed().as_secs_f64();
         if arguments.json {
             println!("{}", serde_json::to_string(&report)?);
         } else {
-            println!("{}", row(*load, &report));
+            println!("{}", row(scenario.load, &report));
         }
-        points.push((*load, report));
+        points.push((scenario.load, report));
     }
     if let Some(path) = &arguments.plot {
         let drawing = plot(&points)?;
@@ -137,7 +138,8 @@ pub(super) fn run(arguments: &Simulate) -> anyhow::Result<()> {
 }
 
 fn row(load: f64, report: &Report) -> String {
-    let seconds = |value: Option<f64>| value.map_or_else(|| "never".to_owned(), |value| format!("{value:.2}"));
+    let seconds =
+        |value: Option<f64>| value.map_or_else(|| "never".to_owned(), |value| format!("{value:.2}"));
     format!(
         "{load:>6} {:>9} {:>9} {:>7} {:>7} {:>7} {:>7.2} {:>6} {:>9.1} {:>7.1} {:>5} {:>5} {:>6.1}",
         report.visitors,

@@ -76,9 +76,7 @@ impl World<'_> {
     }
 
     pub(super) fn opened(&mut self, visitor: u32, peer: u32) {
-        let present = self
-            .get(peer)
-            .is_some_and(|them| them.swarm.is_some());
+        let present = self.get(peer).is_some_and(|them| them.swarm.is_some());
         if !present {
             return self.missed(visitor);
         }
@@ -170,9 +168,7 @@ impl World<'_> {
 
     fn suits(&mut self, visitor: u32, drawn: u32) -> bool {
         let most = usize::from(self.scenario.rules.links_max);
-        let met = self
-            .get(visitor)
-            .is_none_or(|them| them.met.contains(&drawn));
+        let met = self.get(visitor).is_none_or(|them| them.met.contains(&drawn));
         let room = self
             .get(drawn)
             .is_some_and(|them| them.swarm.is_some() && them.links() + (them.pending as usize) < most);

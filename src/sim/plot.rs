@@ -44,11 +44,7 @@ fn draw(points: &[(f64, Report)], drawing: &mut String) -> Result<(), Box<dyn st
         .x_label_area_size(40)
         .y_label_area_size(50)
         .build_cartesian_2d((first * 0.9..last * 1.1).log_scale().base(2.0), 0.0..top)?;
-    chart
-        .configure_mesh()
-        .x_desc("load")
-        .y_desc("seconds")
-        .draw()?;
+    chart.configure_mesh().x_desc("load").y_desc("seconds").draw()?;
     for (name, color, value) in curves {
         let line = points
             .iter()

@@ -77,7 +77,11 @@ impl<E> Queue<E> {
     fn dawn(&mut self) {
         self.today += 1;
         // What lay too far ahead yesterday: the heap's order is that of pushing, and nothing else is in that day yet.
-        while self.later.peek().is_some_and(|later| later.day < self.today + DAYS) {
+        while self
+            .later
+            .peek()
+            .is_some_and(|later| later.day < self.today + DAYS)
+        {
             if let Some(Later { day, event, .. }) = self.later.pop() {
                 self.enter(day, event);
             }

@@ -85,7 +85,11 @@ impl Tally {
 
     pub(super) fn left(&mut self, them: &Visitor, page: u64) {
         let got = them.swarm.as_ref().map_or(0, |swarm| swarm.ledger().got());
-        self.got += if them.swarm.is_some() { got } else { page - them.rest };
+        self.got += if them.swarm.is_some() {
+            got
+        } else {
+            page - them.rest
+        };
         self.unfinished += u64::from(them.measured && !them.complete);
     }
 

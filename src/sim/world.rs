@@ -127,9 +127,7 @@ impl<'a> World<'a> {
             Event::Tick(visitor) => {
                 let now = self.now;
                 if self.get(visitor).is_some_and(|them| them.tick <= now) {
-                    self.get(visitor)
-                        .into_iter()
-                        .for_each(|them| them.tick = NEVER);
+                    self.get(visitor).into_iter().for_each(|them| them.tick = NEVER);
                     self.tell(visitor, Input::Tick);
                 }
             }
@@ -495,8 +493,10 @@ impl<'a> World<'a> {
         self.origin.leave(visitor);
         let neighbours = them.swarm.iter().flat_map(Swarm::neighbours);
         for peer in neighbours {
-            self.queue
-                .push(self.now.after(self.scenario.rtt / 2), Event::Closed(peer, visitor));
+            self.queue.push(
+                self.now.after(self.scenario.rtt / 2),
+                Event::Closed(peer, visitor),
+            );
         }
     }
 }

@@ -346,7 +346,8 @@ impl<P: Payload> Swarm<P> {
 
     /// Asks for neighbours until there are enough.
     fn need(&mut self) {
-        let short = usize::from(self.rules.links).saturating_sub(self.neighbours.len() + usize::from(self.hoped));
+        let short =
+            usize::from(self.rules.links).saturating_sub(self.neighbours.len() + usize::from(self.hoped));
         if short > 0 && !self.is_complete() {
             self.hoped += short as u8;
             self.outputs.push_back(Output::Need(short as u8));

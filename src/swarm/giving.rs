@@ -56,11 +56,7 @@ impl<P: Payload> Swarm<P> {
 
     /// Takes a request.
     pub(super) fn wished(&mut self, place: usize, ask: Ask, now: Moment) -> bool {
-        let Ask {
-            credit,
-            chunk,
-            block,
-        } = ask;
+        let Ask { credit, chunk, block } = ask;
         let them = &mut self.neighbours[place];
         them.credit = credit;
         let link = them.link;
