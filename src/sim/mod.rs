@@ -20,6 +20,7 @@
 //! ```
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod arrivals;
 mod cost;
 mod counted;
 mod hall;
@@ -28,6 +29,7 @@ mod plot;
 mod queue;
 mod report;
 mod scenario;
+mod serving;
 mod tally;
 #[cfg(test)]
 mod tests;

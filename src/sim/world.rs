@@ -12,16 +12,13 @@ use crate::{
         cost,
         counted::Counted,
         hall::Hall,
-        origin::{Job, Origin},
+        origin::Origin,
         queue::Queue,
-        scenario::{Arrivals, Scenario},
+        scenario::Scenario,
         tally::Tally,
         visitor::{Kind, Visitor},
     },
-    swarm::{
-        Input, Message, Moment, Output, Payload, Swarm,
-        message::{BLOCKS, Block, Hello, Proof},
-    },
+    swarm::{Input, Message, Moment, Output, Payload, Swarm, message::Hello},
 };
 
 #[derive(Debug)]
@@ -63,16 +60,16 @@ pub(super) struct World<'a> {
     pub(super) origin: Origin,
     pub(super) random: SmallRng,
     /// Who comes when, and what kind it is: the same crowd whatever the rules.
-    crowd: SmallRng,
+    pub(super) crowd: SmallRng,
     pub(super) tally: Tally,
-    present: usize,
+    pub(super) present: usize,
 }
 
 /// The two directions of a visitor's link, apart from the visitor: a block touches both ends.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wire {
-    up_free: Moment,
-    down_free: Moment,
+    pub(super) up_free: Moment,
+    pub(super) down_free: Moment,
     /// Bytes of acknowledgements that go with the next packet.
     debt: u32,
 }
@@ -289,133 +286,6 @@ impl<'a> World<'a> {
         self.tally.wrong += after.saturating_sub(before);
     }
 
-    /// Lets the origin send, if its uplink is free.
-    pub(super) fn serve(&mut self) {
-        if self.origin.busy {
-            return;
-        }
-        let (now, half) = (self.now, self.half());
-        let few = f64::from(self.hall.len() as u32) <= self.few();
-        let (visitors, wires) = (&self.visitors, &self.wires);
-        let free = |visitor: u32| {
-            let backlog = wires[visitor as usize].down_free.since(now);
-            backlog < BACKLOG
-                && visitors[visitor as usize]
-                    .as_ref()
-                    .is_some_and(|them| them.is_served(now))
-        };
-        let Some(job) = self.origin.next(few, free, &mut self.random) else {
-            if self.origin.is_wanted() {
-                self.origin.busy = true;
-                self.later(BACKLOG / 4, Event::Origin);
-            }
-            return;
-        };
-        let bytes = match job {
-            Job::Page(_) if self.scenario.origin_only => cost::origin(CHUNK as u64),
-            Job::Page(_) => cost::origin(self.scenario.own),
-            // With the digests of its blocks, in one record.
-            Job::Seed(..) | Job::Spare(..) => cost::origin(CHUNK as u64 + 16 * u64::from(BLOCKS) + 32),
-        };
-        self.tally.origin(job, bytes);
-        self.origin.busy = true;
-        let span = cost::time(bytes, self.scenario.origin_up);
-        self.later(span, Event::Origin);
-        let (to, event) = match job {
-            Job::Page(visitor) => (visitor, Event::Page(visitor)),
-            Job::Seed(visitor, chunk) | Job::Spare(visitor, chunk) => (visitor, Event::Chunk(visitor, chunk)),
-        };
-        let wire = &mut self.wires[to as usize];
-        let start = self.now.after(half).max(wire.down_free);
-        let arrival = start.after(cost::time(bytes, self.scenario.down));
-        wire.down_free = arrival;
-        self.queue.push(arrival.max(self.now.after(half + span)), event);
-    }
-
-    /// Visitors that the origin serves one after the other, the oldest first: together they have no more uplink than half its own.
-    fn few(&self) -> f64 {
-        self.scenario.origin_up.bytes_per_second() as f64 / self.scenario.up.bytes_per_second() as f64 / 2.0
-    }
-
-    fn arrive(&mut self) {
-        let number = self.visitors.len() as u32;
-        let late = self.arrival_after(number);
-        if let Some(span) = late {
-            self.later(span, Event::Arrival);
-        }
-        let draw: f64 = self.crowd.random();
-        let kind = if draw < self.scenario.free_riders {
-            Kind::FreeRider
-        } else if draw < self.scenario.free_riders + self.scenario.liars {
-            Kind::Liar
-        } else {
-            Kind::Honest
-        };
-        let mut them = Visitor::new(kind, self.now, self.scenario.page);
-        let churns = self.crowd.random_bool(self.scenario.churn);
-        if churns {
-            let span = Duration::from_secs_f64(self.crowd.random_range(0.0..10.0));
-            them.leaves = Some(self.now.after(span));
-            self.later(span, Event::Leave(number));
-        }
-        them.measured = kind == Kind::Honest && !churns && self.now >= self.hold();
-        self.visitors.push(Some(Box::new(them)));
-        self.wires.push(Wire::default());
-        self.present += 1;
-        self.tally.arrived += 1;
-        // TCP and TLS 1.3, each a round trip, and half of one for the request.
-        self.later(self.scenario.rtt * 5 / 2, Event::Request(number));
-    }
-
-    /// When the crowd is at its load: who arrives from then on is measured.
-    fn hold(&self) -> Moment {
-        Moment::default().after(match self.scenario.arrivals {
-            Arrivals::Flash => self.ramp(),
-            Arrivals::Poisson | Arrivals::All => Duration::ZERO,
-        })
-    }
-
-    fn ramp(&self) -> Duration {
-        DOUBLING.mul_f64((self.scenario.load / LOAD_BEFORE).log2().max(0.0))
-    }
-
-    /// How long after this arrival the next one is; none after the last.
-    fn arrival_after(&mut self, number: u32) -> Option<Duration> {
-        let most = self.scenario.visitors.unwrap_or(u32::MAX);
-        if number + 1 >= most {
-            return None;
-        }
-        if self.scenario.arrivals == Arrivals::All {
-            return Some(Duration::ZERO);
-        }
-        let since = self.now.since(Moment::default()).as_secs_f64();
-        let early = self.hold().since(Moment::default()).as_secs_f64() - since;
-        let share = (early.max(0.0) / -DOUBLING.as_secs_f64()).exp2();
-        let draw: f64 = self.crowd.random();
-        let span = Duration::from_secs_f64(-(1.0 - draw).ln() / (self.scenario.rate() * share));
-        let end = self.hold().after(HOLD);
-        (self.scenario.visitors.is_some() || self.now.after(span) < end).then_some(span)
-    }
-
-    fn page(&mut self, visitor: u32) {
-        let rtt = self.scenario.rtt;
-        if !self.scenario.origin_only {
-            // The signalling socket: TCP, TLS resumed, and half a round trip for the upgrade.
-            self.later(rtt * 5 / 2, Event::Join(visitor));
-            return;
-        }
-        let Some(them) = self.get(visitor) else {
-            return;
-        };
-        them.rest = them.rest.saturating_sub(CHUNK as u64);
-        if them.rest > 0 {
-            self.origin.ask_page(visitor);
-            self.serve();
-        } else {
-            self.complete(visitor);
-        }
-    }
-
     fn join(&mut self, visitor: u32) {
         let (now, scenario) = (self.now, self.scenario);
         let seed: u64 = self.random.random();
@@ -445,29 +315,7 @@ impl<'a> World<'a> {
         self.serve();
     }
 
-    /// Hands a chunk of the origin's to the exchange, block by block.
-    fn chunk(&mut self, visitor: u32, chunk: u32) {
-        let source = Counted::new(self.scenario.page, false);
-        let proof = Proof {
-            chunk,
-            digests: Vec::new(),
-        };
-        self.tell(visitor, Input::Origin(Message::Proof(proof)));
-        for block in 0..BLOCKS {
-            let Some(bytes) = source.block(chunk, block) else {
-                break;
-            };
-            let block = Block {
-                credit: 0,
-                chunk,
-                block,
-                bytes,
-            };
-            self.tell(visitor, Input::Origin(Message::Block(block)));
-        }
-    }
-
-    fn complete(&mut self, visitor: u32) {
+    pub(super) fn complete(&mut self, visitor: u32) {
         let (now, dwell) = (self.now, self.scenario.dwell);
         let Some(them) = self.get(visitor) else {
             return;
@@ -502,14 +350,7 @@ impl<'a> World<'a> {
 }
 
 const NEVER: Moment = Moment::from_micros(u64::MAX);
-/// The load at which a flash crowd begins, and how fast it grows.
-const LOAD_BEFORE: f64 = 0.5;
-const DOUBLING: Duration = Duration::from_secs(10);
-/// How long it stays.
-const HOLD: Duration = Duration::from_secs(60);
 /// After the last arrival: who has no page by then never gets it.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// More than this in front of a downlink, and the origin serves somebody else.
-const BACKLOG: Duration = Duration::from_millis(40);
 /// Pages and seeds before a newcomer's seed: if it takes longer than this, a neighbour gives it one.
 const SEED_QUEUE: Duration = Duration::from_millis(250);
