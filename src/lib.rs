@@ -67,6 +67,8 @@ mod flashback;
 pub mod layer;
 #[cfg(feature = "proxy")]
 pub mod proxy;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod swarm;
 #[cfg(feature = "layer")]
 pub mod telemetry;

@@ -3,7 +3,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `proxy`, `demo`, `replay` | the subcommands: their flags, and `run` |
+//! | `proxy`, `demo`, `replay`, `simulate` | the subcommands: their flags, and `run` |
 //! | `serve` | listeners, the lines that name them, drain |
 //! | `failure` | exit codes: 1 for the world's faults, 2 for the operator's |
 //! | `log`, `recorder` | where traces and metrics go |
@@ -15,6 +15,7 @@ mod proxy;
 mod recorder;
 mod replay;
 mod serve;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,7 @@ enum Command {
     Demo(demo::Demo),
     Proxy(proxy::Proxy),
     Replay(replay::Replay),
+    Simulate(simulate::Simulate),
 }
 
 impl Command {
@@ -44,6 +46,7 @@ impl Command {
             Self::Demo(arguments) => demo::run(arguments).await,
             Self::Proxy(arguments) => proxy::run(arguments).await,
             Self::Replay(arguments) => replay::run(arguments),
+            Self::Simulate(arguments) => simulate::run(&arguments),
         }
     }
 }

@@ -1,34 +1,28 @@
 //! The ledger of one visitor: what it got of the site's swarm content and what it gave. It decides whether a block may
 //! go, and not to whom.
 
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
-
 /// Keeps law 3.
 ///
 /// > **Give at most what you got.** At every instant a visitor has sent at most as many payload bytes as it has
 /// > received of this site's swarm content, origin bytes counted.
 ///
 /// Only what is verified is received (law 2), and what is given is charged *before* it is sent, so there is no instant
-/// at which the law could be found broken. A neighbour that leaves takes its pair with it, never the sums.
+/// at which the law could be found broken. A neighbour that leaves takes its [`Pair`] with it, never the sums.
 ///
 /// ```
-/// use tower_flashback::swarm::Ledger;
+/// use tower_flashback::swarm::{Ledger, Pair};
 ///
-/// let mut ledger = Ledger::new();
+/// let (mut ledger, mut neighbour) = (Ledger::new(), Pair::default());
 /// ledger.origin(16_384);
-/// assert!(ledger.give(7, 1_024).is_ok());
-/// assert_eq!(ledger.credit(), 15_360);
-/// assert!(ledger.give(7, 15_361).is_err());
+/// assert!(ledger.give(&mut neighbour, 1_024).is_ok());
+/// assert_eq!((ledger.credit(), neighbour.balance()), (15_360, 1_024));
+/// assert!(ledger.give(&mut neighbour, 15_361).is_err());
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     origin: u64,
     received: u64,
     given: u64,
-    /// As many as there are links: the caller opens and closes them (12 at most).
-    pairs: HashMap<u32, Pair, RandomState>,
 }
 
 /// What was exchanged with one neighbour, in payload bytes.
@@ -63,16 +57,9 @@ impl Ledger {
     }
 
     /// Books verified bytes from a neighbour.
-    pub fn received(&mut self, peer: u32, bytes: u64) {
+    pub const fn received(&mut self, pair: &mut Pair, bytes: u64) {
         self.received = self.received.saturating_add(bytes);
-        let pair = self.pairs.entry(peer).or_default();
         pair.received = pair.received.saturating_add(bytes);
-    }
-
-    /// Whether `bytes` may be given now.
-    #[must_use]
-    pub const fn may_give(&self, bytes: u64) -> bool {
-        bytes <= self.credit()
     }
 
     /// Charges `bytes` that are about to be sent. A block that then fails to be sent stays charged: whether it left is
@@ -80,13 +67,13 @@ impl Ledger {
     ///
     /// # Errors
     /// [`NoCredit`] if the law would be broken; nothing is charged then, and nothing may be sent.
-    pub fn give(&mut self, peer: u32, bytes: u64) -> Result<(), NoCredit> {
+    pub const fn give(&mut self, pair: &mut Pair, bytes: u64) -> Result<(), NoCredit> {
         let credit = self.credit();
         if bytes > credit {
             return Err(NoCredit { bytes, credit });
         }
         self.given += bytes;
-        self.pairs.entry(peer).or_default().given += bytes;
+        pair.given += bytes;
         Ok(())
     }
 
@@ -107,17 +94,6 @@ impl Ledger {
     pub const fn given(&self) -> u64 {
         self.given
     }
-
-    /// What was exchanged with one neighbour.
-    #[must_use]
-    pub fn pair(&self, peer: u32) -> Pair {
-        self.pairs.get(&peer).copied().unwrap_or_default()
-    }
-
-    /// Forgets the pair of a neighbour that has left, and returns it; the sums stay.
-    pub fn close(&mut self, peer: u32) -> Pair {
-        self.pairs.remove(&peer).unwrap_or_default()
-    }
 }
 
 impl Pair {
@@ -137,15 +113,15 @@ mod tests {
     #[derive(Clone, Copy, Debug)]
     enum Step {
         Origin(u64),
-        Received(u32, u64),
-        Give(u32, u64),
-        Close(u32),
+        Received(usize, u64),
+        Give(usize, u64),
+        Close(usize),
     }
 
     fn step() -> impl Strategy<Value = Step> {
         // Amounts at both ends of the scale: a sum that wraps would be a way around the law.
         let bytes = prop_oneof![8 => 0..4_096_u64, 1 => Just(u64::MAX), 1 => any::<u64>()];
-        (0..4_u8, 0..4_u32, bytes).prop_map(|(kind, peer, bytes)| match kind {
+        (0..4_u8, 0..4_usize, bytes).prop_map(|(kind, peer, bytes)| match kind {
             0 => Step::Origin(bytes),
             1 => Step::Received(peer, bytes),
             2 => Step::Give(peer, bytes),
@@ -156,7 +132,7 @@ mod tests {
     proptest! {
         #[test]
         fn law_3_given_is_at_most_got_at_every_instant(steps in prop::collection::vec(step(), 0..200)) {
-            let mut ledger = Ledger::new();
+            let (mut ledger, mut pairs) = (Ledger::new(), [Pair::default(); 4]);
             // The twin counts in 128 bits, where nothing saturates.
             let (mut got, mut given) = (0_u128, 0_u128);
             for step in steps {
@@ -166,17 +142,15 @@ mod tests {
                         got += u128::from(bytes);
                     }
                     Step::Received(peer, bytes) => {
-                        ledger.received(peer, bytes);
+                        ledger.received(&mut pairs[peer], bytes);
                         got += u128::from(bytes);
                     }
                     Step::Give(peer, bytes) => {
-                        let may = ledger.may_give(bytes);
-                        prop_assert_eq!(ledger.give(peer, bytes).is_ok(), may);
+                        let may = bytes <= ledger.credit();
+                        prop_assert_eq!(ledger.give(&mut pairs[peer], bytes).is_ok(), may);
                         given += if may { u128::from(bytes) } else { 0 };
                     }
-                    Step::Close(peer) => {
-                        ledger.close(peer);
-                    }
+                    Step::Close(peer) => pairs[peer] = Pair::default(),
                 }
                 prop_assert!(given <= got, "{} given, {} got", given, got);
                 prop_assert_eq!(u128::from(ledger.given()), given);
@@ -187,23 +161,17 @@ mod tests {
 
     #[test]
     fn a_refused_block_charges_nothing() {
-        let mut ledger = Ledger::new();
-        ledger.received(1, 1_000);
+        let (mut ledger, mut giver, mut taker) = (Ledger::new(), Pair::default(), Pair::default());
+        ledger.received(&mut giver, 1_000);
+        let refused = NoCredit {
+            bytes: 1_001,
+            credit: 1_000,
+        };
+        assert_eq!(ledger.give(&mut taker, 1_001), Err(refused));
+        assert_eq!((ledger.given(), taker), (0, Pair::default()));
+        assert_eq!(ledger.give(&mut taker, 1_000), Ok(()));
         assert_eq!(
-            ledger.give(2, 1_001),
-            Err(NoCredit {
-                bytes: 1_001,
-                credit: 1_000
-            })
-        );
-        assert_eq!((ledger.given(), ledger.pair(2)), (0, Pair::default()));
-        assert_eq!(ledger.give(2, 1_000), Ok(()));
-        assert_eq!(
-            (
-                ledger.credit(),
-                ledger.pair(2).balance(),
-                ledger.pair(1).balance()
-            ),
+            (ledger.credit(), taker.balance(), giver.balance()),
             (0, 1_000, -1_000)
         );
     }
@@ -212,15 +180,9 @@ mod tests {
     fn a_neighbour_that_leaves_gives_no_credit_back() {
         let mut ledger = Ledger::new();
         ledger.origin(2_048);
-        ledger.give(1, 2_048).expect("the origin's bytes are credit");
-        assert_eq!(
-            ledger.close(1),
-            Pair {
-                received: 0,
-                given: 2_048
-            }
-        );
-        assert!(!ledger.may_give(1));
-        assert_eq!(ledger.pair(1), Pair::default());
+        ledger
+            .give(&mut Pair::default(), 2_048)
+            .expect("the origin's bytes are credit");
+        assert!(ledger.give(&mut Pair::default(), 1).is_err());
     }
 }

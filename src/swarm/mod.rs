@@ -31,17 +31,30 @@
 //! ```
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod asking;
 pub mod candidate;
+mod exchange;
 mod fault;
+mod giving;
 mod identity;
 mod ledger;
+pub(crate) mod marks;
 pub mod message;
+mod moment;
+mod neighbour;
+mod payload;
 mod ranges;
+mod roulette;
+mod rules;
 pub(crate) mod wire;
 
 pub use candidate::Candidate;
+pub use exchange::{Input, Output, Swarm};
 pub use fault::PeerFault;
 pub use identity::Identity;
 pub use ledger::{Ledger, NoCredit, Pair};
 pub use message::Message;
+pub use moment::Moment;
+pub use payload::{Payload, Pieces};
 pub use ranges::Ranges;
+pub use rules::Rules;

@@ -1,0 +1,54 @@
+//! What a message weighs on a link: its own bytes and those of every layer below. Figures are for IPv4; a link's rate is
+//! that of IP packets.
+
+use std::time::Duration;
+
+use crate::{
+    content::BLOCK,
+    swarm::{Message, message::BLOCKS},
+    unit::BitRate,
+};
+
+/// Bytes of a message between visitors.
+pub(super) fn between(message: &Message) -> u64 {
+    let own = match message {
+        Message::Hello(_) => 14,
+        // Gaps and lengths of a page of less than 128 chunks are a byte each.
+        Message::Have(have) => 3 + 2 * have.ranges.runs().len() as u64,
+        Message::Ask(_) => 7,
+        Message::Cancel(_) | Message::Lack(_) => 5,
+        Message::Proof(_) => 5 + 16 * u64::from(BLOCKS),
+        Message::Block(block) => 7 + block.bytes.len() as u64,
+    };
+    own + PACKET
+}
+
+/// Bytes on the wire of so many bytes over TLS over TCP.
+pub(super) const fn origin(bytes: u64) -> u64 {
+    bytes + bytes.div_ceil(SEGMENT) * TCP + bytes.div_ceil(16 * 1024) * TLS
+}
+
+/// How long a link of this rate takes to send so many bytes.
+pub(super) const fn time(bytes: u64, rate: BitRate) -> Duration {
+    Duration::from_nanos(bytes * 8_000_000_000 / rate.bits_per_second())
+}
+
+/// IPv4 20, UDP 8, DTLS 1.2 with AES-GCM 37, SCTP 12, its data chunk 16: each message is a packet of its own.
+const PACKET: u64 = 93;
+/// An SCTP acknowledgement (RFC 9260 §6.2) is a packet with a chunk of 16 bytes, and answers two packets.
+pub(super) const ACKNOWLEDGEMENT: u64 = (20 + 8 + 37 + 12 + 16) / 2;
+/// To open a link, each way: ICE checks and answers (6 of 100 bytes), a DTLS handshake with ECDSA certificates (1.2 KB), SCTP's (300).
+pub(super) const HANDSHAKE: u64 = 2_100;
+/// To introduce, from the broker to each side and from each side to the broker: Meet, Identity and two candidates, in two
+/// packets of TLS over TCP.
+pub(super) const INTRODUCTION: u64 = 5 + 60 + 2 * 18 + 2 * (TCP + TLS) + 8;
+/// A short message over the signalling socket, and its packet.
+pub(super) const SIGNAL: u64 = 20 + TCP + TLS;
+/// To upgrade to the signalling socket: TLS resumed, the answer's head, Welcome.
+pub(super) const SOCKET: u64 = 700;
+/// IPv4 20, TCP 32 with timestamps.
+const TCP: u64 = 52;
+const SEGMENT: u64 = 1_448;
+const TLS: u64 = 22;
+
+const _: () = assert!(BLOCK as u64 + 7 + PACKET < 1_200, "a block is one packet");

@@ -1,0 +1,45 @@
+//! The exchange under a simulated network: what a crowd of any size would see, and cost. Every decision is that of
+//! [`Swarm`](crate::swarm::Swarm), the code that visitors run; only the bytes are numbers, and the links arithmetic.
+//!
+//! - A visitor's uplink sends one message at a time, its downlink receives one at a time; every message takes half a round
+//!   trip. Each is a packet with the headers of IP, UDP, DTLS and SCTP, and is acknowledged; links cost a handshake.
+//! - The origin's uplink sends one thing at a time, in strict order: what only it can send, then a seed for each
+//!   newcomer, then, if nothing waits, a chunk to whoever had the fewest. TCP and TLS are counted.
+//! - The broker makes the first introductions of each visitor, neighbours the others; some pairs cannot meet.
+//!
+//! Not simulated: loss, congestion, slow start, mixed links.
+//!
+//! ```
+//! use tower_flashback::sim::{Scenario, simulate};
+//!
+//! let mut scenario = Scenario::default();
+//! scenario.load = 2.0;
+//! scenario.visitors = Some(30);
+//! let report = simulate(&scenario);
+//! assert_eq!((report.completed, report.law3_violations), (30, 0));
+//! ```
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod arrivals;
+mod cost;
+mod counted;
+mod hall;
+mod origin;
+mod queue;
+mod report;
+mod scenario;
+mod serving;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod visitor;
+mod world;
+
+pub use report::{Bytes, Report, Seconds, Signals};
+pub use scenario::{Arrivals, Scenario, ScenarioError};
+
+/// Plays a scenario to its end. The same scenario gives the same report.
+#[must_use]
+pub fn simulate(scenario: &Scenario) -> Report {
+    report::Report::new(scenario, world::World::new(scenario).play())
+}

@@ -1,0 +1,113 @@
+//! The origin at work: what leaves its uplink, when, and what becomes of it at the visitor. What comes first is decided in
+//! `origin.rs`.
+
+use std::time::Duration;
+
+use crate::{
+    content::CHUNK,
+    sim::{
+        cost,
+        counted::Counted,
+        origin::Job,
+        world::{Event, World},
+    },
+    swarm::{
+        Input, Message, Payload,
+        message::{BLOCKS, Block, Proof},
+    },
+};
+
+impl World<'_> {
+    /// Lets the origin send, if its uplink is free.
+    pub(super) fn serve(&mut self) {
+        if self.origin.busy {
+            return;
+        }
+        let (now, half) = (self.now, self.half());
+        let few = f64::from(self.hall.len() as u32) <= self.few();
+        let (visitors, wires) = (&self.visitors, &self.wires);
+        let free = |visitor: u32| {
+            let backlog = wires[visitor as usize].down_free.since(now);
+            backlog < BACKLOG
+                && visitors[visitor as usize]
+                    .as_ref()
+                    .is_some_and(|them| them.is_served(now))
+        };
+        let Some(job) = self.origin.next(few, free, &mut self.random) else {
+            if self.origin.is_wanted() {
+                self.origin.busy = true;
+                self.later(BACKLOG / 4, Event::Origin);
+            }
+            return;
+        };
+        let bytes = match job {
+            Job::Page(_) if self.scenario.origin_only => cost::origin(CHUNK as u64),
+            Job::Page(_) => cost::origin(self.scenario.own),
+            // With the digests of its blocks, in one record.
+            Job::Seed(..) | Job::Spare(..) => cost::origin(CHUNK as u64 + 16 * u64::from(BLOCKS) + 32),
+        };
+        self.tally.origin(job, bytes);
+        self.origin.busy = true;
+        let span = cost::time(bytes, self.scenario.origin_up);
+        self.later(span, Event::Origin);
+        let (to, event) = match job {
+            Job::Page(visitor) => (visitor, Event::Page(visitor)),
+            Job::Seed(visitor, chunk) | Job::Spare(visitor, chunk) => (visitor, Event::Chunk(visitor, chunk)),
+        };
+        let wire = &mut self.wires[to as usize];
+        let start = self.now.after(half).max(wire.down_free);
+        let arrival = start.after(cost::time(bytes, self.scenario.down));
+        wire.down_free = arrival;
+        self.queue.push(arrival.max(self.now.after(half + span)), event);
+    }
+
+    /// Visitors that the origin serves one after the other, the oldest first: together they have no more uplink than half its own.
+    fn few(&self) -> f64 {
+        self.scenario.origin_up.bytes_per_second() as f64 / self.scenario.up.bytes_per_second() as f64 / 2.0
+    }
+
+    /// What only the origin can send is here, or a chunk of the page if it is alone.
+    pub(super) fn page(&mut self, visitor: u32) {
+        let rtt = self.scenario.rtt;
+        if !self.scenario.origin_only {
+            // The signalling socket: TCP, TLS resumed, and half a round trip for the upgrade.
+            self.later(rtt * 5 / 2, Event::Join(visitor));
+            return;
+        }
+        let Some(them) = self.get(visitor) else {
+            return;
+        };
+        them.rest = them.rest.saturating_sub(CHUNK as u64);
+        if them.rest > 0 {
+            self.origin.ask_page(visitor);
+            self.serve();
+        } else {
+            self.complete(visitor);
+        }
+    }
+
+    /// Hands a chunk of the origin's to the exchange, block by block.
+    pub(super) fn chunk(&mut self, visitor: u32, chunk: u32) {
+        let source = Counted::new(self.scenario.page, false);
+        let proof = Proof {
+            chunk,
+            digests: Vec::new(),
+        };
+        self.tell(visitor, Input::Origin(Message::Proof(proof)));
+        for block in 0..BLOCKS {
+            let Some(bytes) = source.block(chunk, block) else {
+                break;
+            };
+            let block = Block {
+                credit: 0,
+                chunk,
+                block,
+                bytes,
+            };
+            self.tell(visitor, Input::Origin(Message::Block(block)));
+        }
+    }
+}
+
+/// More than this in front of a downlink, and the origin serves somebody else.
+const BACKLOG: Duration = Duration::from_millis(40);

@@ -1,0 +1,270 @@
+//! The asking side of the exchange: one chunk at a time of each neighbour, verified block by block, resumed elsewhere when
+//! it stalls; and what is left to the origin.
+
+use bytes::Bytes;
+use rand::RngExt;
+
+use crate::swarm::{
+    Message, Moment, Output, Payload, PeerFault, Swarm,
+    marks::Marks,
+    message::{Ask, Block, Cancel, Proof},
+    neighbour::{self, Neighbour, stated},
+    payload::blocks_of,
+    roulette,
+};
+
+/// What became of a block.
+enum Taken {
+    /// It is known already, or its chunk is: neither used nor counted.
+    Stale,
+    /// It is the next one, and the origin's.
+    Next,
+    /// It is not the origin's.
+    Wrong,
+    /// It leaves others out.
+    Early,
+}
+
+impl<P: Payload> Swarm<P> {
+    /// Asks every idle neighbour for one chunk: first those that can be expected to give, beginning anywhere, so that what
+    /// stalled at one is asked of another.
+    pub(super) fn ask_all(&mut self, now: Moment) {
+        let count = self.neighbours.len();
+        if !self.neighbours.iter().any(Neighbour::may_be_asked) {
+            return;
+        }
+        let start = self.random.random_range(0..count);
+        for hopeful in [true, false] {
+            for step in 0..count {
+                let place = (start + step) % count;
+                let them = &self.neighbours[place];
+                if them.may_be_asked()
+                    && them.trusts_us(&self.rules) == hopeful
+                    && let Some(chunk) = self.choose(place)
+                {
+                    self.ask(place, chunk, now);
+                }
+            }
+        }
+        // An ask replaces the one before; only where there is no other is a word needed.
+        for place in 0..count {
+            let them = &mut self.neighbours[place];
+            if let Some(chunk) = them.void.take() {
+                let link = them.link;
+                self.say(link, Message::Cancel(Cancel { chunk }));
+            }
+        }
+    }
+
+    /// Leaves some chunks to the origin, should it have time: it serves them in its own order, when nothing else waits.
+    pub(super) fn reserve(&mut self) {
+        let free = usize::from(self.rules.spare).saturating_sub(self.spare.len());
+        if free == 0 {
+            return;
+        }
+        let mut open = self.held.rest().without([&self.under_way, &self.held]);
+        let before = self.spare.len();
+        for _ in 0..free {
+            let Some(chunk) = roulette::any(&open, &mut self.random) else {
+                break;
+            };
+            open.clear(chunk);
+            self.under_way.set(chunk);
+            self.spare.push(chunk);
+        }
+        if self.spare.len() > before {
+            self.outputs.push_back(Output::Spare(self.spare.clone()));
+        }
+    }
+
+    /// Takes asks elsewhere that brought nothing for too long.
+    pub(super) fn expire(&mut self, now: Moment) {
+        for place in 0..self.neighbours.len() {
+            let stalled = |ask: &mut neighbour::Ask| now >= ask.heard.after(self.rules.retry);
+            let them = &mut self.neighbours[place];
+            if let Some(ask) = them.ask.take_if(stalled) {
+                them.void = Some(ask.chunk);
+                self.under_way.clear(ask.chunk);
+            }
+        }
+    }
+
+    /// It does not hold the chunk (any more).
+    pub(super) fn lacked(&mut self, place: usize, chunk: u32) -> bool {
+        let them = &mut self.neighbours[place];
+        them.expected.retain(|expected| *expected != chunk);
+        them.held.clear(chunk);
+        if them.ask.take_if(|ask| ask.chunk == chunk).is_some() {
+            self.under_way.clear(chunk);
+        }
+        true
+    }
+
+    pub(super) fn proof(&mut self, place: usize, proof: Proof) -> bool {
+        let them = &mut self.neighbours[place];
+        let link = them.link;
+        let Some(at) = them.expected.iter().position(|chunk| *chunk == proof.chunk) else {
+            return self.wrong(link, PeerFault::Unasked);
+        };
+        // The channel is ordered: what was asked before this one, it will not send any more.
+        them.expected.drain(..=at);
+        them.sending = Some(proof.chunk);
+        if self.proves(proof) {
+            false
+        } else {
+            self.wrong(link, PeerFault::Digest)
+        }
+    }
+
+    pub(super) fn block(&mut self, place: usize, block: Block, now: Moment) -> bool {
+        let Block {
+            credit,
+            chunk,
+            block,
+            bytes,
+        } = block;
+        let them = &mut self.neighbours[place];
+        them.credit = credit;
+        let link = them.link;
+        if them.sending != Some(chunk) {
+            return self.wrong(link, PeerFault::Unasked);
+        }
+        let length = bytes.len() as u64;
+        match self.take(chunk, block, bytes) {
+            Taken::Stale => return false,
+            Taken::Wrong => return self.wrong(link, PeerFault::Digest),
+            Taken::Early => return self.wrong(link, PeerFault::Order),
+            Taken::Next => {}
+        }
+        let them = &mut self.neighbours[place];
+        self.ledger.received(&mut them.pair, length);
+        if let Some(ask) = them.ask.as_mut().filter(|ask| ask.chunk == chunk) {
+            ask.heard = now;
+        }
+        self.finish(chunk, Some(link))
+    }
+
+    /// Takes what the origin sent over its own connection. What is not of our page is the site's own mistake, and costs
+    /// the chunk alone: neighbours bring it.
+    pub(super) fn origin(&mut self, message: Message) -> bool {
+        match message {
+            Message::Proof(proof) => {
+                self.proves(proof);
+                false
+            }
+            Message::Block(Block {
+                chunk, block, bytes, ..
+            }) => {
+                let length = bytes.len() as u64;
+                if !matches!(self.take(chunk, block, bytes), Taken::Next) {
+                    return false;
+                }
+                self.ledger.origin(length);
+                self.finish(chunk, None)
+            }
+            _ => false,
+        }
+    }
+
+    fn ask(&mut self, place: usize, chunk: u32, now: Moment) {
+        self.under_way.set(chunk);
+        let them = &mut self.neighbours[place];
+        them.ask = Some(neighbour::Ask { chunk, heard: now });
+        // What it was asked for already, it need not be told again.
+        if them.void.take() == Some(chunk) {
+            return;
+        }
+        let message = Message::Ask(Ask {
+            credit: stated(self.ledger.credit()),
+            chunk,
+            block: self.next[chunk as usize],
+        });
+        let them = &mut self.neighbours[place];
+        them.expected.push(chunk);
+        let link = them.link;
+        self.say(link, message);
+    }
+
+    /// A chunk to ask this neighbour for; of those left to the origin only if nothing else is left.
+    fn choose(&mut self, place: usize) -> Option<u32> {
+        let offered = &self.neighbours[place].held;
+        let open = offered.without([&self.held, &self.under_way]);
+        let neighbours = &self.neighbours;
+        let holders = |chunk| neighbours.iter().filter(|them| them.held.has(chunk)).count();
+        if let Some(chunk) = roulette::which_chunk(&open, holders, &mut self.random) {
+            return Some(chunk);
+        }
+        let at = self.spare.iter().position(|chunk| offered.has(*chunk))?;
+        let chunk = self.spare.remove(at);
+        self.outputs.push_back(Output::Spare(self.spare.clone()));
+        Some(chunk)
+    }
+
+    /// Whether the digests are the origin's, or not needed.
+    fn proves(&mut self, proof: Proof) -> bool {
+        let chunk = proof.chunk;
+        if self.held.has(chunk) || self.proven.has(chunk) {
+            return true;
+        }
+        let right = self.page.prove(chunk, proof.digests);
+        if right {
+            self.proven.set(chunk);
+        }
+        right
+    }
+
+    fn take(&mut self, chunk: u32, block: u8, bytes: Bytes) -> Taken {
+        let Some(next) = self.next.get_mut(chunk as usize) else {
+            return Taken::Wrong;
+        };
+        if block < *next {
+            return Taken::Stale;
+        }
+        if block > *next {
+            return Taken::Early;
+        }
+        // The digests alone would not say where the page ends.
+        let length = self.page.length(chunk) - usize::from(block) * crate::content::BLOCK;
+        let right = bytes.len() == length.min(crate::content::BLOCK)
+            && self.proven.has(chunk)
+            && self.page.put(chunk, block, bytes);
+        if !right {
+            return Taken::Wrong;
+        }
+        *next += 1;
+        Taken::Next
+    }
+
+    /// If the chunk is complete, keeps it and ends what is under way for it.
+    fn finish(&mut self, chunk: u32, from: Option<u32>) -> bool {
+        if self.next[chunk as usize] < blocks_of(self.page.length(chunk)) {
+            return false;
+        }
+        self.held.set(chunk);
+        self.fresh.set(chunk);
+        self.under_way.clear(chunk);
+        self.spare.retain(|spare| *spare != chunk);
+        for place in 0..self.neighbours.len() {
+            let them = &mut self.neighbours[place];
+            if them.ask.take_if(|ask| ask.chunk == chunk).is_none() {
+                continue;
+            }
+            // Who sent the last block has nothing left to send, unless it was asked for the chunk again since.
+            if from != Some(them.link) || them.expected.contains(&chunk) {
+                them.void = Some(chunk);
+            }
+        }
+        self.outputs.push_back(Output::Got(chunk));
+        if self.is_complete() {
+            self.outputs.push_back(Output::Complete);
+        }
+        true
+    }
+
+    /// Chunks that are here, for the neighbours' news.
+    pub(super) fn news(&mut self) -> Marks {
+        let news = self.fresh.clone();
+        self.fresh.reset();
+        news
+    }
+}

@@ -1,0 +1,397 @@
+//! The exchange of one visitor: a state machine of values. What happened goes in, what is to be done comes out; asking is
+//! in `asking.rs`, giving in `giving.rs`, and whom and which chunk in `roulette.rs`.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use rand::rngs::SmallRng;
+use smallvec::SmallVec;
+
+use crate::swarm::{
+    Ledger, Message, Moment, Payload, PeerFault, Rules, marks::Marks, message::Hello, neighbour::Neighbour,
+};
+
+/// One visitor's side of the exchange.
+///
+/// > **Law 2. The origin's bytes or nothing.** A byte is kept, passed on or counted only after its block matched the
+/// > SHA-256 digests that the origin sent over its own connection.
+/// >
+/// > **Law 3. Give at most what you got.** At every instant a visitor has sent at most as many payload bytes as it has
+/// > received of this site's swarm content, origin bytes counted.
+///
+/// # The calling contract
+/// 1. [`handle`](Self::handle) tells it what happened, with a time that never goes back; then [`poll`](Self::poll) until
+///    it has nothing more to say. What it says is done in that order: the messages of one link are reliable and ordered.
+/// 2. Whenever the uplink has room for one block more, and after every `handle` while it has, [`give`](Self::give) yields
+///    it. It is charged when it is yielded, so it must be sent; whoever cannot, calls later.
+/// 3. At [`deadline`](Self::deadline) at the latest it wants an [`Input::Tick`].
+///
+/// A link is named by the number that the broker gave the visitor at its other end. Whatever a neighbour sends becomes a
+/// change of state or an [`Output::Drop`]; it never panics and is never an error of the host. Its memory is bounded by the
+/// page and by [`Rules::links_max`]. The same inputs and seed give the same outputs.
+#[derive(Debug)]
+pub struct Swarm<P> {
+    pub(super) rules: Rules,
+    pub(super) page: P,
+    pub(super) hello: Hello,
+    pub(super) ledger: Ledger,
+    pub(super) held: Marks,
+    /// Asked of a neighbour, or left to the origin.
+    pub(super) under_way: Marks,
+    /// Held, and not told to the neighbours yet.
+    pub(super) fresh: Marks,
+    pub(super) proven: Marks,
+    /// The block that each chunk lacks first.
+    pub(super) next: SmallVec<[u8; 64]>,
+    /// What the origin may send out of turn.
+    pub(super) spare: SmallVec<[u32; 4]>,
+    /// At most [`Rules::links_max`].
+    pub(super) neighbours: Vec<Neighbour>,
+    /// Introductions that were asked for and have come to nothing yet.
+    pub(super) hoped: u8,
+    /// The neighbour whose chunk is being sent.
+    pub(super) giving: Option<u32>,
+    pub(super) told: Moment,
+    pub(super) looked: Moment,
+    /// Drained by the caller after each input, and so bounded by what one input says.
+    pub(super) outputs: VecDeque<Output>,
+    pub(super) random: SmallRng,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A link is open.
+    Opened(u32),
+    /// A link is gone; the neighbour has left, or is out of reach.
+    Closed(u32),
+    /// An introduction that was asked for came to nothing.
+    Missed,
+    /// A neighbour said something.
+    Heard(u32, Message),
+    /// A neighbour sent what is no message.
+    Garbled(u32, PeerFault),
+    /// More is queued towards a neighbour than is good, or not any more.
+    Full(u32, bool),
+    /// The origin sent a proof or a block over its own connection, asked or not. Another message says nothing.
+    Origin(Message),
+    /// The broker named this visitor the neighbour's sponsor: its seed is to come from here.
+    Sponsor(u32),
+    /// Time has passed.
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Say this to a neighbour.
+    Send(u32, Message),
+    /// Close a link that is one too many.
+    Close(u32),
+    /// Close the link to one who did wrong, and never open another; if `accuse`, tell the broker.
+    Drop {
+        /// The neighbour.
+        link: u32,
+        /// What it did.
+        fault: PeerFault,
+        /// Whether it is certain enough to be told.
+        accuse: bool,
+    },
+    /// So many more neighbours are wanted.
+    Need(u8),
+    /// The origin may send these chunks when it has nothing better to do; what it was told before is void.
+    Spare(SmallVec<[u32; 4]>),
+    /// A chunk is complete and verified: the page may have it.
+    Got(u32),
+    /// All chunks are.
+    Complete,
+}
+
+impl Input {
+    /// What a neighbour sent, as bytes.
+    #[must_use]
+    pub fn heard(link: u32, bytes: Bytes) -> Self {
+        Message::decode(bytes).map_or_else(
+            |fault| Self::Garbled(link, fault),
+            |message| Self::Heard(link, message),
+        )
+    }
+}
+
+impl<P: Payload> Swarm<P> {
+    /// A visitor that has nothing but the page's manifest. `hello` is its room and its own number.
+    #[must_use]
+    pub fn new(page: P, hello: Hello, rules: Rules, random: SmallRng, now: Moment) -> Self {
+        let none = Marks::new(page.chunks());
+        Self {
+            hello,
+            ledger: Ledger::new(),
+            held: none.clone(),
+            under_way: none.clone(),
+            fresh: none.clone(),
+            proven: none,
+            next: SmallVec::from_elem(0, page.chunks() as usize),
+            spare: SmallVec::new(),
+            neighbours: Vec::with_capacity(rules.links.into()),
+            hoped: 0,
+            giving: None,
+            told: now,
+            looked: now,
+            outputs: VecDeque::new(),
+            random,
+            rules,
+            page,
+        }
+    }
+
+    /// Takes what happened.
+    pub fn handle(&mut self, input: Input, now: Moment) {
+        let changed = match input {
+            Input::Opened(link) => self.open(link, now),
+            Input::Closed(link) => self.place(link).is_some_and(|place| self.leave(place)),
+            Input::Missed => self.missed(),
+            Input::Heard(link, message) => self.heard(link, message, now),
+            Input::Garbled(link, fault) => self.wrong(link, fault),
+            Input::Full(link, full) => self.full(link, full),
+            Input::Origin(message) => self.origin(message),
+            Input::Sponsor(link) => self.sponsor(link),
+            Input::Tick => self.tick(now),
+        };
+        // Most messages are blocks in the midst of a chunk: they change nothing about who is asked for what.
+        if changed {
+            self.reserve();
+            self.ask_all(now);
+        }
+    }
+
+    /// The next thing to do, blocks excepted.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When a [`Input::Tick`] is wanted at the latest.
+    #[must_use]
+    pub fn deadline(&self) -> Moment {
+        let look = self.looked.after(self.rules.look);
+        if self.fresh.is_empty() {
+            look
+        } else {
+            look.min(self.told.after(self.rules.announce))
+        }
+    }
+
+    /// Whether the whole page is here.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.held.is_full()
+    }
+
+    /// What was got and given.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The page's bytes.
+    #[must_use]
+    pub const fn page(&self) -> &P {
+        &self.page
+    }
+
+    /// Open links.
+    #[must_use]
+    pub const fn links(&self) -> usize {
+        self.neighbours.len()
+    }
+
+    /// The neighbours, by number.
+    pub fn neighbours(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
+        self.neighbours.iter().map(|them| them.link)
+    }
+
+    pub(super) fn place(&self, link: u32) -> Option<usize> {
+        self.neighbours.iter().position(|them| them.link == link)
+    }
+
+    pub(super) fn say(&mut self, link: u32, message: Message) {
+        self.outputs.push_back(Output::Send(link, message));
+    }
+
+    /// Ends the link to one who did wrong.
+    pub(super) fn wrong(&mut self, link: u32, fault: PeerFault) -> bool {
+        self.drop_link(link, fault, true)
+    }
+
+    pub(super) fn drop_link(&mut self, link: u32, fault: PeerFault, accuse: bool) -> bool {
+        let Some(place) = self.place(link) else {
+            return false;
+        };
+        self.leave(place);
+        self.outputs.push_back(Output::Drop { link, fault, accuse });
+        true
+    }
+
+    fn open(&mut self, link: u32, now: Moment) -> bool {
+        // A second link to the same visitor, or to itself, is a fault of whoever introduced it, and is none.
+        if self.place(link).is_some() {
+            return false;
+        }
+        self.hoped = self.hoped.saturating_sub(1);
+        if self.neighbours.len() >= self.rules.links_max.into() || link == self.hello.id {
+            self.outputs.push_back(Output::Close(link));
+            return false;
+        }
+        self.neighbours
+            .push(Neighbour::new(link, self.page.chunks(), now));
+        self.say(link, Message::Hello(self.hello));
+        if self.held.count() > 0 {
+            self.tell(link, self.held.ranges());
+        }
+        true
+    }
+
+    fn leave(&mut self, place: usize) -> bool {
+        let them = self.neighbours.swap_remove(place);
+        if let Some(ask) = them.ask {
+            self.under_way.clear(ask.chunk);
+        }
+        if self.giving == Some(them.link) {
+            self.giving = None;
+        }
+        self.need();
+        true
+    }
+
+    const fn missed(&mut self) -> bool {
+        self.hoped = self.hoped.saturating_sub(1);
+        false
+    }
+
+    fn full(&mut self, link: u32, full: bool) -> bool {
+        if let Some(place) = self.place(link) {
+            self.neighbours[place].full = full;
+        }
+        false
+    }
+
+    fn sponsor(&mut self, link: u32) -> bool {
+        if let Some(place) = self.place(link) {
+            self.neighbours[place].sponsored = true;
+        }
+        false
+    }
+
+    fn heard(&mut self, link: u32, message: Message, now: Moment) -> bool {
+        // It was let go: what it had sent before it knew is nobody's.
+        let Some(place) = self.place(link) else {
+            return false;
+        };
+        let them = &mut self.neighbours[place];
+        if matches!(message, Message::Hello(_)) == them.greeted {
+            return self.wrong(link, PeerFault::Order);
+        }
+        if !matches!(message, Message::Block(_)) {
+            them.words += 1;
+            if them.words > WORDS_MAX {
+                return self.wrong(link, PeerFault::Flood);
+            }
+        }
+        match message {
+            Message::Hello(hello) => self.greeted(place, hello),
+            Message::Have(have) => {
+                them.credit = have.credit;
+                them.held.learn(&have.ranges);
+                true
+            }
+            Message::Ask(ask) => self.wished(place, ask, now),
+            Message::Cancel(cancel) => {
+                them.wish.take_if(|wish| wish.chunk == cancel.chunk);
+                false
+            }
+            Message::Proof(proof) => self.proof(place, proof),
+            Message::Block(block) => self.block(place, block, now),
+            Message::Lack(lack) => self.lacked(place, lack.chunk),
+        }
+    }
+
+    fn greeted(&mut self, place: usize, hello: Hello) -> bool {
+        let them = &mut self.neighbours[place];
+        if hello.room != self.hello.room {
+            let link = them.link;
+            return self.wrong(link, PeerFault::Room);
+        }
+        // Two visitors with one number: whichever is the false one, it is not the one that was introduced.
+        if hello.id != them.link {
+            let link = them.link;
+            return self.wrong(link, PeerFault::Value);
+        }
+        them.greeted = true;
+        true
+    }
+
+    fn tick(&mut self, now: Moment) -> bool {
+        if now >= self.told.after(self.rules.announce) && !self.fresh.is_empty() {
+            self.announce(now);
+        }
+        if now < self.looked.after(self.rules.look) {
+            return false;
+        }
+        self.looked = now;
+        // In this order: an ask that is taken elsewhere is not unanswered any more.
+        self.let_go(now);
+        self.expire(now);
+        self.need();
+        true
+    }
+
+    /// Asks for neighbours until there are enough.
+    fn need(&mut self) {
+        let short =
+            usize::from(self.rules.links).saturating_sub(self.neighbours.len() + usize::from(self.hoped));
+        if short > 0 && !self.is_complete() {
+            self.hoped += short as u8;
+            self.outputs.push_back(Output::Need(short as u8));
+        }
+    }
+
+    /// Ends the links to those who take to their limit and do not give, who never say who they are, and lets all others
+    /// speak again.
+    fn let_go(&mut self, now: Moment) {
+        for place in (0..self.neighbours.len()).rev() {
+            let greeting = self.rules.greeting;
+            let takes = self.takes(place, now);
+            let them = &mut self.neighbours[place];
+            them.words = 0;
+            let (link, innocent) = (them.link, them.pair.received > 0);
+            if takes {
+                self.drop_link(link, PeerFault::Taker, !innocent);
+            } else if !them.greeted && now >= them.opened.after(greeting) {
+                self.drop_link(link, PeerFault::Order, false);
+            }
+        }
+    }
+
+    /// Whether it is at its limit for too long, while it owes an answer.
+    fn takes(&mut self, place: usize, now: Moment) -> bool {
+        let (rules, complete) = (&self.rules, self.held.is_full());
+        let them = &mut self.neighbours[place];
+        let limit = them.wish.is_some() && !complete && them.pair.balance() + BLOCK > them.trust(rules);
+        if !limit || them.ask.is_none() {
+            them.limit_since = None;
+            return false;
+        }
+        let patience = if them.pair.received > 0 {
+            rules.evict * KNOWN
+        } else {
+            rules.evict
+        };
+        now >= them.limit_since.get_or_insert(now).after(patience)
+    }
+}
+
+const BLOCK: i64 = crate::content::BLOCK as i64;
+/// So many times longer is one borne with that gave something before: it may have others to give to, and a slow uplink.
+const KNOWN: u32 = 8;
+/// Messages of one neighbour between two looks (250 ms), blocks not counted. An honest one says what it has ten times a
+/// second and asks once per chunk: on a link of 100 Mbit/s that is 190 asks and cancels.
+const WORDS_MAX: u16 = 500;

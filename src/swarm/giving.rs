@@ -1,0 +1,141 @@
+//! The giving side of the exchange: what neighbours are told, and who gets the next block. Law 3 is kept here: a block is
+//! charged before it goes.
+
+use smallvec::SmallVec;
+
+use crate::{
+    content,
+    swarm::{
+        Message, Moment, Payload, PeerFault, Ranges, Swarm,
+        message::{Ask, Block, Have, Lack, Proof},
+        neighbour::{Wish, stated},
+        roulette::{self, Taker},
+    },
+};
+
+impl<P: Payload> Swarm<P> {
+    /// The next block that goes out, or the proof ahead of it; none if nobody may be given one now. It is charged: it must
+    /// be sent.
+    pub fn give(&mut self, now: Moment) -> Option<(u32, Message)> {
+        loop {
+            let place = self.taker(now)?;
+            let them = &mut self.neighbours[place];
+            let link = them.link;
+            self.giving = Some(link);
+            let wish = them.wish.as_mut()?;
+            let Wish { chunk, block, .. } = *wish;
+            if !wish.proven {
+                wish.proven = true;
+                let digests = self.page.proof(chunk);
+                return Some((link, Message::Proof(Proof { chunk, digests })));
+            }
+            wish.block += 1;
+            if usize::from(wish.block) * content::BLOCK >= self.page.length(chunk) {
+                them.wish = None;
+            }
+            let Some(bytes) = self.page.block(chunk, block) else {
+                them.wish = None;
+                return Some((link, Message::Lack(Lack { chunk })));
+            };
+            // Law 3. The taker was chosen among those that credit allows, but the ledger decides.
+            if self.ledger.give(&mut them.pair, bytes.len() as u64).is_err() {
+                continue;
+            }
+            let credit = stated(self.ledger.credit());
+            return Some((
+                link,
+                Message::Block(Block {
+                    credit,
+                    chunk,
+                    block,
+                    bytes,
+                }),
+            ));
+        }
+    }
+
+    /// Takes a request.
+    pub(super) fn wished(&mut self, place: usize, ask: Ask, now: Moment) -> bool {
+        let Ask { credit, chunk, block } = ask;
+        let them = &mut self.neighbours[place];
+        them.credit = credit;
+        let link = them.link;
+        // One is outstanding per link: it takes the place of the one before, and goes on where that had come.
+        let before = them.wish.take_if(|wish| wish.chunk == chunk);
+        them.wish = None;
+        if !self.held.has(chunk) {
+            self.say(link, Message::Lack(Lack { chunk }));
+        } else if usize::from(block) * content::BLOCK >= self.page.length(chunk) {
+            return self.wrong(link, PeerFault::Block);
+        } else {
+            them.wish = Some(before.map_or(
+                Wish {
+                    chunk,
+                    block,
+                    proven: false,
+                    since: now,
+                },
+                |wish| Wish {
+                    block: wish.block.max(block),
+                    ..wish
+                },
+            ));
+        }
+        false
+    }
+
+    /// Tells the neighbours what is new to them.
+    pub(super) fn announce(&mut self, now: Moment) {
+        self.told = now;
+        let news = self.news();
+        for place in 0..self.neighbours.len() {
+            let them = &self.neighbours[place];
+            let unknown = news.without([&them.held, &them.held]);
+            if !unknown.is_empty() {
+                self.tell(them.link, unknown.ranges());
+            }
+        }
+    }
+
+    pub(super) fn tell(&mut self, link: u32, ranges: Ranges) {
+        let credit = stated(self.ledger.credit());
+        for ranges in ranges.parts() {
+            self.say(link, Message::Have(Have { credit, ranges }));
+        }
+    }
+
+    /// Who is given to now: the same until its chunk is sent, or its trust or our credit ends.
+    fn taker(&mut self, now: Moment) -> Option<usize> {
+        let current = self.giving.and_then(|link| self.place(link));
+        if let Some(place) = current.filter(|place| self.may_give(*place)) {
+            return Some(place);
+        }
+        let takers = self.takers(now);
+        roulette::whom(&takers, &mut self.random)
+    }
+
+    fn takers(&self, now: Moment) -> SmallVec<[Taker; 12]> {
+        let takers = self.neighbours.iter().enumerate().filter_map(|(place, them)| {
+            let wish = them.wish.filter(|_| self.may_give(place))?;
+            Some(Taker {
+                place,
+                owed: them.pair.balance() < 0,
+                credit: them.credit,
+                waited: now.since(wish.since).as_millis() as u64,
+            })
+        });
+        takers.collect()
+    }
+
+    /// Whether the next block of what it wants is within our credit and its trust. Who has the whole page trusts all.
+    fn may_give(&self, place: usize) -> bool {
+        let them = &self.neighbours[place];
+        let Some(wish) = them.wish.filter(|_| !them.full) else {
+            return false;
+        };
+        let rest = self.page.length(wish.chunk) - usize::from(wish.block) * content::BLOCK;
+        let bytes = rest.min(content::BLOCK);
+        bytes as u64 <= self.ledger.credit()
+            && (them.pair.balance() + bytes as i64 <= them.trust(&self.rules) || self.is_complete())
+    }
+}

@@ -1,0 +1,105 @@
+//! What is known of one neighbour: what it holds, what was exchanged, what each asked of the other. A record; `asking.rs`
+//! and `giving.rs` decide by it.
+
+use smallvec::SmallVec;
+
+use crate::{
+    content,
+    swarm::{Moment, Pair, Rules, marks::Marks, message::CREDIT_MAX},
+};
+
+#[derive(Clone, Debug)]
+pub(super) struct Neighbour {
+    pub(super) link: u32,
+    /// What it last said it may give, in units of 2 KiB.
+    pub(super) credit: u8,
+    pub(super) greeted: bool,
+    /// More is queued towards it than is good.
+    pub(super) full: bool,
+    /// The broker named us its sponsor.
+    pub(super) sponsored: bool,
+    /// Messages since the last look, blocks not counted: those are bounded by what was asked.
+    pub(super) words: u16,
+    pub(super) pair: Pair,
+    pub(super) held: Marks,
+    /// What it was asked for.
+    pub(super) ask: Option<Ask>,
+    /// What it was asked for, and need not send any more; it does not know yet.
+    pub(super) void: Option<u32>,
+    /// What it asked for.
+    pub(super) wish: Option<Wish>,
+    /// The chunk of the proof that it sent last: its blocks are of that one.
+    pub(super) sending: Option<u32>,
+    /// Chunks that it was asked for and has not begun to send, oldest first: what was cancelled may still come.
+    pub(super) expected: SmallVec<[u32; 8]>,
+    /// Since when it owes as much as it may, and gives nothing.
+    pub(super) limit_since: Option<Moment>,
+    pub(super) opened: Moment,
+}
+
+/// Our request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask {
+    pub(super) chunk: u32,
+    /// When it was made, or brought the last useful byte.
+    pub(super) heard: Moment,
+}
+
+/// Its request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    pub(super) chunk: u32,
+    pub(super) block: u8,
+    pub(super) proven: bool,
+    pub(super) since: Moment,
+}
+
+impl Neighbour {
+    pub(super) fn new(link: u32, chunks: u32, now: Moment) -> Self {
+        Self {
+            link,
+            credit: 0,
+            greeted: false,
+            full: false,
+            sponsored: false,
+            words: 0,
+            pair: Pair::default(),
+            held: Marks::new(chunks),
+            ask: None,
+            void: None,
+            wish: None,
+            sending: None,
+            expected: SmallVec::new(),
+            limit_since: None,
+            opened: now,
+        }
+    }
+
+    /// Bytes that it may owe: little at first, more as it gives.
+    pub(super) fn trust(&self, rules: &Rules) -> i64 {
+        let earned = u64::from(rules.trust) + self.pair.received;
+        let sponsored = if self.sponsored { rules.sponsor } else { 0 };
+        earned.min(rules.trust_max.into()) as i64 + i64::from(sponsored)
+    }
+
+    /// Whether it gives, if it goes by our rules: we do not owe it as much as we may, or it has all and trusts everybody.
+    pub(super) fn trusts_us(&self, rules: &Rules) -> bool {
+        let earned = (u64::from(rules.trust) + self.pair.given).min(rules.trust_max.into());
+        self.held.is_full() || content::BLOCK as i64 - self.pair.balance() <= earned as i64
+    }
+
+    /// Whether it may be asked: it lets no more pile up than it answers.
+    pub(super) fn may_be_asked(&self) -> bool {
+        self.greeted && self.ask.is_none() && self.expected.len() < EXPECTED_MOST
+    }
+}
+
+/// What is told of a credit of so many bytes.
+pub(super) fn stated(credit: u64) -> u8 {
+    (credit / CREDIT_UNIT).min(CREDIT_MAX.into()) as u8
+}
+
+/// Asks that may be open, or cancelled and unanswered, on one link. One that lets more pile up is not asked again.
+pub(super) const EXPECTED_MOST: usize = 32;
+/// The unit in which credit is told: twice a block, for what is told is old when it arrives.
+const CREDIT_UNIT: u64 = 2 * 1024;

@@ -1,0 +1,70 @@
+//! The choices of the exchange: whom to give the next block, and which chunk to ask for. Each is a function of what is
+//! seen and of chance.
+
+use rand::{RngExt, rngs::SmallRng};
+
+use crate::swarm::marks::Marks;
+
+/// One who may be given the next block.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taker {
+    /// Which neighbour.
+    pub(super) place: usize,
+    /// Whether it gave more than it took.
+    pub(super) owed: bool,
+    /// What it says it may give, in units of 2 KiB.
+    pub(super) credit: u8,
+    /// Milliseconds since it asked.
+    pub(super) waited: u64,
+}
+
+/// The one to whom more is owed than it owes; of equals the poorest, for its uplink is idle and a block wakes it; waiting
+/// makes up for riches, so that nobody starves; then chance.
+pub(super) fn whom(takers: &[Taker], random: &mut SmallRng) -> Option<usize> {
+    let mut best: Option<((bool, i64), usize)> = None;
+    let mut equals = 0_u32;
+    for taker in takers {
+        let rank = (
+            !taker.owed,
+            (u64::from(taker.credit) * WAIT) as i64 - taker.waited as i64,
+        );
+        match best {
+            Some((least, _)) if rank > least => continue,
+            Some((least, _)) if rank == least => equals += 1,
+            _ => equals = 1,
+        }
+        if equals == 1 || random.random_range(0..equals) == 0 {
+            best = Some((rank, taker.place));
+        }
+    }
+    best.map(|(_, place)| place)
+}
+
+/// The rarest of three taken at random: it spreads what is rare without everybody running for the same chunk.
+pub(super) fn which_chunk(
+    open: &Marks,
+    holders: impl Fn(u32) -> usize,
+    random: &mut SmallRng,
+) -> Option<u32> {
+    let count = open.count();
+    if count == 0 {
+        return None;
+    }
+    (0..DRAWS)
+        .filter_map(|_| open.nth(random.random_range(0..count)))
+        .min_by_key(|chunk| holders(*chunk))
+}
+
+/// Any chunk of these.
+pub(super) fn any(open: &Marks, random: &mut SmallRng) -> Option<u32> {
+    let count = open.count();
+    if count == 0 {
+        None
+    } else {
+        open.nth(random.random_range(0..count))
+    }
+}
+
+const DRAWS: usize = 3;
+/// Milliseconds of waiting that weigh as much as one unit of credit.
+const WAIT: u64 = 300;
