@@ -352,3 +352,34 @@ fn the_demo_tells_what_to_open_and_serves_it() {
     demo.signal("TERM");
     assert_eq!(demo.exit_code(), Some(0));
 }
+
+#[test]
+fn a_simulated_crowd_is_reported_and_drawn() {
+    let picture = File::with("load.svg", "");
+    let (code, out, error) = ended(&[
+        "simulate",
+        "--load",
+        "4,8",
+        "--visitors",
+        "60",
+        "--seed",
+        "7",
+        "--json",
+        "--plot",
+        picture.path(),
+    ]);
+    assert_eq!(code, 0, "{error}");
+    let reports: Vec<serde_json::Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect();
+    assert_eq!(reports.len(), 2, "a line for each load");
+    for report in reports {
+        assert_eq!(report["completed"], 60, "{report}");
+        assert_eq!(report["law3_violations"], 0, "{report}");
+    }
+    let drawing = std::fs::read_to_string(picture.path()).expect("a picture");
+    for curve in ["median", "99th percentile", "fluid bound"] {
+        assert!(drawing.contains(curve), "{curve} is missing");
+    }
+}
