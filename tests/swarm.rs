@@ -74,7 +74,7 @@ fn acquainted(now: Moment) -> Swarm<Pieces> {
     let mut swarm = visitor(1, now);
     swarm.handle(Input::Opened(2), now);
     swarm.handle(Input::Heard(2, hello(2)), now);
-    let ranges = Ranges::from_iter([0..6]);
+    let ranges: Ranges = std::iter::once(0..6).collect();
     swarm.handle(Input::Heard(2, Message::Have(Have { credit: 16, ranges })), now);
     swarm
 }
