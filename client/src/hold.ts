@@ -3,16 +3,26 @@
  * style's animation ends; this does it as soon as the worker is there, and for the rest, which has no such clock.
  */
 
-/** Lets everything go, now and, for what the parser has yet to see, when it is done. May be called again. */
-export function release(of: Document): void {
+import type { Manifest } from "./manifest";
+
+/**
+ * Lets everything go, now and, for what the parser has yet to see, when it is done. May be called again. `carried` is
+ * what the worker answers.
+ */
+export function release(of: Document, carried: Manifest = []): void {
   of.querySelector("style[data-flashback]")?.remove();
-  restore(of);
+  restore(of, carried);
   of.addEventListener("DOMContentLoaded", () => {
-    restore(of);
+    restore(of, carried);
   });
 }
 
-function restore(of: Document): void {
+function restore(of: Document, carried: Manifest): void {
+  // Chromium ends a film that gets one range from a worker's own answer and the next from the network, unless it is
+  // fetched with CORS, which judges each by itself. Our worker answers no other (`worker/carry.ts`).
+  for (const film of of.querySelectorAll<HTMLMediaElement>("[data-flashback-preload]")) {
+    if (carried.some(({ url }) => url === film.currentSrc)) film.crossOrigin ??= "anonymous";
+  }
   give(of, "data-flashback-hold", "loading");
   give(of, "data-flashback-preload", "preload");
   for (const link of of.querySelectorAll<HTMLLinkElement>("link[rel=flashback-preload]")) link.rel = "preload";

@@ -54,7 +54,7 @@ function carry(page: Page): void {
     }
     crossing = bridge(page.manifest, {
       ready: () => {
-        release(document);
+        release(document, page.manifest);
         become("carrying", "");
       },
       carry: joined.carry,

@@ -11,6 +11,8 @@ export function carriable(request: Request): boolean {
   return (
     request.method === "GET" &&
     request.mode !== "navigate" &&
+    // Films that began on the network must end there; see `hold.ts`.
+    (request.mode === "cors" || !/^(audio|video)$/.test(request.destination)) &&
     (request.cache === "default" || request.cache === "force-cache") &&
     request.integrity === "" &&
     !ODD.some((name) => request.headers.has(name))
