@@ -1,6 +1,6 @@
 //! This binary, started again as a server: what is measured then has a process, and so a memory, of its own.
 
-use std::{net::SocketAddr, process::Stdio};
+use std::{net::SocketAddr, process::Stdio, time::Duration};
 
 use anyhow::{Context, ensure};
 use tokio::{
@@ -53,5 +53,20 @@ impl Child {
             .context("no VmRSS")?;
         let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kibibytes * 1024)
+    }
+
+    /// Time that its threads have had a processor so far.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn processor(&self) -> anyhow::Result<Duration> {
+        let process = self.process.id().context("the server has ended")?;
+        let mut nanoseconds = 0;
+        for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
+            let schedule = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+            let ran = schedule.split(' ').next().context("schedstat is empty")?;
+            nanoseconds += ran.parse::<u64>()?;
+        }
+        Ok(Duration::from_nanos(nanoseconds))
     }
 }

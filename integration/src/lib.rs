@@ -4,9 +4,10 @@
 pub mod child;
 pub mod median;
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{convert::Infallible, net::SocketAddr, process::ExitCode};
 
-use axum::Router;
+use axum::{Router, ServiceExt, extract::Request, response::Response};
+use tower::Service;
 use tower_flashback::Flashback;
 
 /// The example site with nothing in front.
@@ -23,11 +24,15 @@ pub fn layered() -> anyhow::Result<(Router, Flashback)> {
     Ok((bare().layer(flashback.layer()), flashback))
 }
 
-/// Serves `site` on a free loopback port, named on standard output, for ever.
+/// Serves `site`, a router or a service around one, on a free loopback port, named on standard output, for ever.
 ///
 /// # Errors
 /// When the socket cannot be opened or fails.
-pub async fn serve(site: Router) -> anyhow::Result<()> {
+pub async fn serve<S>(site: S) -> anyhow::Result<()>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
     let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
     println!("{}", listener.local_addr()?);
     axum::serve(listener, site.into_make_service_with_connect_info::<SocketAddr>()).await?;

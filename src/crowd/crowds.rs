@@ -49,6 +49,8 @@ pub struct Crowds {
     /// Names of the pages that are not calm. Taken after a shard's lock, never before.
     active: Mutex<HashSet<u64>>,
     changes: Mutex<VecDeque<Change>>,
+    /// Whether there are any: every request asks.
+    changed: AtomicBool,
     clock: Clock,
 }
 
@@ -88,6 +90,7 @@ impl Crowds {
             hot_pins: AtomicBool::new(false),
             active: Mutex::default(),
             changes: Mutex::default(),
+            changed: AtomicBool::new(false),
             clock: Clock::default(),
         };
         crowds.recall(memory);
@@ -207,7 +210,13 @@ impl Crowds {
 
     /// Takes the changes since the last call, oldest first. At most 1,024 are kept; of more the oldest are lost.
     pub fn changes(&self) -> Vec<Change> {
-        lock(&self.changes).drain(..).collect()
+        if !self.changed.load(Relaxed) {
+            return Vec::new();
+        }
+        let mut changes = lock(&self.changes);
+        // Under the lock, so that no change is told between the two.
+        self.changed.store(false, Relaxed);
+        changes.drain(..).collect()
     }
 
     /// Makes a path hot or calm by hand, or leaves it to the rules again; without a host, on every host. All queries of
@@ -338,6 +347,7 @@ impl Crowds {
             changes.pop_front();
         }
         changes.push_back(change);
+        self.changed.store(true, Relaxed);
     }
 
     /// Gathers the shards' counts of whole epochs and judges the site by them.

@@ -6,11 +6,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use axum::body::Body;
+use axum::{BoxError, body::Body};
+use bytes::Bytes;
 use http::Response;
 use pin_project_lite::pin_project;
-
-use super::ResponseBody;
 
 pin_project! {
     /// Response future of [`FlashbackService`](super::FlashbackService).
@@ -48,17 +47,18 @@ impl<F, E> ResponseFuture<F, E> {
 impl<F, RB, E> Future for ResponseFuture<F, E>
 where
     F: Future<Output = Result<Response<RB>, E>>,
+    RB: http_body::Body<Data = Bytes> + Send + 'static,
+    RB::Error: Into<BoxError>,
 {
-    type Output = Result<Response<ResponseBody<RB>>, E>;
+    type Output = Result<Response<Body>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(match self.project().kind.project() {
             KindProjection::Calm { inner } => {
-                ready!(inner.poll(cx)).map(|response| response.map(ResponseBody::untouched))
+                // An axum body is not wrapped again; any other is boxed.
+                ready!(inner.poll(cx)).map(|response| response.map(Body::new))
             }
-            KindProjection::Hot { ours } => {
-                ready!(ours.as_mut().poll(cx)).map(|response| response.map(ResponseBody::ours))
-            }
+            KindProjection::Hot { ours } => ready!(ours.as_mut().poll(cx)),
         })
     }
 }

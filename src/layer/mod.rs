@@ -11,7 +11,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `layer`, `service`, `future`, `body` | the tower quartet |
+//! | `layer`, `service`, `future` | the tower trio; bodies are axum's, and an axum body passes as it is |
 //! | `carrier` | what all services share; which way a request takes |
 //! | `page`, `object`, `reserved` | the three hot ways |
 //! | `fetch` | one fetch from the inner service for all who ask at once |
@@ -46,7 +46,6 @@ pub mod inject;
 
 mod address;
 mod asset;
-mod body;
 pub(crate) mod carrier;
 mod coding;
 mod count;
@@ -64,7 +63,6 @@ mod settings;
 pub(crate) mod tally;
 
 pub use address::PeerAddr;
-pub use body::ResponseBody;
 pub use future::ResponseFuture;
 pub use layer::FlashbackLayer;
 pub use reserved::PREFIX;

@@ -6,14 +6,14 @@ use std::{
     task::{Context, Poll},
 };
 
-use axum::BoxError;
+use axum::{BoxError, body::Body};
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use tower::Service;
 use tracing::Instrument as _;
 
 use super::{
-    ResponseBody, ResponseFuture,
+    ResponseFuture,
     carrier::{Carrier, Route},
     object, page, reserved,
 };
@@ -51,7 +51,7 @@ where
     RB: http_body::Body<Data = Bytes> + Send + 'static,
     RB::Error: Into<BoxError>,
 {
-    type Response = Response<ResponseBody<RB>>;
+    type Response = Response<Body>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future, S::Error>;
 
