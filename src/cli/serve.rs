@@ -1,6 +1,10 @@
 //! What `proxy` and `demo` share: the three sockets, the lines that name them, and the way to the end.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io::{self, Write as _},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use anyhow::Context;
 use axum::{BoxError, body::Body};
@@ -79,16 +83,16 @@ impl Site {
 
     /// Says where everything is: scripts read these lines, so they are a promise.
     pub(super) fn announce(&self) -> anyhow::Result<()> {
-        println!(
-            "listening http://{}",
-            self.address().context("cannot tell the address")?
-        );
+        let site = self.address().context("cannot tell the address")?;
+        let mut lines = format!("listening http://{site}\n");
         if let Some(address) = self.admin_address() {
-            println!("admin http://{address}");
+            lines += &format!("admin http://{address}\n");
         }
         if let Some(address) = self.flashback.stun_addr() {
-            println!("stun {address}");
+            lines += &format!("stun {address}\n");
         }
+        // Whoever read the first line and went away has what it wanted; the site is served all the same.
+        let _ = io::stdout().write_all(lines.as_bytes());
         Ok(())
     }
 
