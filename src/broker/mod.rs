@@ -27,7 +27,6 @@
 
 mod acquaintance;
 pub mod limit;
-mod reach;
 mod room;
 mod settings;
 pub mod signal;

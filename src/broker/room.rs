@@ -10,10 +10,9 @@ use rand::{Rng, seq::index};
 use crate::{
     broker::{
         acquaintance::Visitor,
-        reach::reachable,
         signal::{Body, FromBroker, FromVisitor, Outcome, Report},
     },
-    swarm::PeerFault,
+    swarm::{PeerFault, reach::reachable},
 };
 
 /// The rules of a room.
@@ -170,6 +169,7 @@ impl Room {
                 outcome,
                 milliseconds,
             } => self.linked(from, visitor, outcome, milliseconds),
+            FromVisitor::Spare(_) => Heard::Nothing,
         })
     }
 

@@ -311,6 +311,7 @@ impl<P: Payload> Swarm<P> {
             Message::Proof(proof) => self.proof(place, proof),
             Message::Block(block) => self.block(place, block, now),
             Message::Lack(lack) => self.lacked(place, lack.chunk),
+            Message::Seek(_) | Message::Meet(_) | Message::Signal(_) | Message::Relayed(_) => false,
         }
     }
 

@@ -10,7 +10,8 @@
 //!
 //! - [`Ranges`]: which chunks of a page are held.
 //! - [`Ledger`]: what may be given. Credit moves between visitors, and only the origin makes it.
-//! - [`Message`]: what neighbours say to each other; [`Identity`] and [`Candidate`]: how two visitors find each other.
+//! - [`Message`]: what neighbours say to each other; [`Body`], an [`Identity`] or a [`Candidate`]: how two visitors find
+//!   each other.
 //! - [`PeerFault`]: what a stranger can do wrong. A stranger's bytes never make an error of ours, let alone a panic.
 //!
 //! A visitor that holds part of a page looks for what a neighbour has and it lacks:
@@ -32,6 +33,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod asking;
+mod body;
 pub mod candidate;
 mod exchange;
 mod fault;
@@ -44,10 +46,12 @@ mod moment;
 mod neighbour;
 mod payload;
 mod ranges;
+pub(crate) mod reach;
 mod roulette;
 mod rules;
 pub(crate) mod wire;
 
+pub use body::Body;
 pub use candidate::Candidate;
 pub use exchange::{Input, Output, Swarm};
 pub use fault::PeerFault;

@@ -1,8 +1,8 @@
-//! What two visitors who meet tell each other through the broker.
+//! What two visitors who meet tell each other before they have a link: through the broker, or through a neighbour of both.
 
 use crate::swarm::{Candidate, Identity, PeerFault, wire::Reader};
 
-/// The content of a signal. The broker reads it, so that it relays nothing but this.
+/// The content of a signal. Whoever relays it reads it, and so relays nothing but this.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// Who the connection is.
@@ -12,7 +12,7 @@ pub enum Body {
 }
 
 impl Body {
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Identity(identity) => {
                 out.push(IDENTITY);
@@ -25,7 +25,7 @@ impl Body {
         }
     }
 
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, PeerFault> {
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, PeerFault> {
         match reader.u8()? {
             IDENTITY => Identity::read(reader).map(Self::Identity),
             CANDIDATE => Candidate::read(reader).map(Self::Candidate),
