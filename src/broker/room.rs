@@ -12,7 +12,7 @@ use crate::{
         acquaintance::Visitor,
         signal::{Body, FromBroker, FromVisitor, Outcome, Report},
     },
-    swarm::{PeerFault, reach::reachable},
+    swarm::PeerFault,
 };
 
 /// The rules of a room.
@@ -233,10 +233,7 @@ impl Room {
 
     /// What is for somebody unknown, gone or let go is dropped in silence: it may have been sent before the news came.
     fn relay(&mut self, from: u32, to: u32, body: Body, mail: &mut Vec<Envelope>) -> Heard {
-        let body = match body {
-            Body::Candidate(candidate) => reachable(candidate, self.rules.lan).map(Body::Candidate),
-            Body::Identity(identity) => Some(Body::Identity(identity)),
-        };
+        let body = body.reachable(self.rules.lan);
         let sender = self
             .visitors
             .get_mut(&from)

@@ -40,7 +40,7 @@ pub(super) enum Event {
     /// So many neighbours are wanted.
     Need(u32, u8),
     Opened(u32, u32),
-    Missed(u32),
+    Missed(u32, u32),
     Closed(u32, u32),
     Heard(u32, u32, Message),
     /// A block has left.
@@ -146,7 +146,7 @@ impl<'a> World<'a> {
             }
             Event::Need(visitor, count) => self.introduce(visitor, count),
             Event::Opened(visitor, peer) => self.opened(visitor, peer),
-            Event::Missed(visitor) => self.missed(visitor),
+            Event::Missed(visitor, peer) => self.tell(visitor, Input::Missed(peer)),
             Event::Closed(visitor, peer) => self.tell(visitor, Input::Closed(peer)),
             Event::Leave(visitor) => self.depart(visitor),
         }
@@ -197,6 +197,8 @@ impl<'a> World<'a> {
                     }
                     self.later(self.half(), Event::Closed(link, visitor));
                 }
+                Output::Meet(peer) => self.greet(visitor, peer),
+                Output::Signal(peer, body) => self.signalled(visitor, peer, &body),
                 Output::Need(count) => self.later(self.half(), Event::Need(visitor, count)),
                 Output::Spare(spare) => {
                     self.charge(visitor, cost::SIGNAL);
@@ -311,6 +313,7 @@ impl<'a> World<'a> {
         self.hall.enter(visitor);
         self.origin.join(visitor, seeded);
         self.tally.signal(cost::SOCKET);
+        self.introduce(visitor, scenario.rules.introductions);
         self.tell(visitor, Input::Tick);
         self.serve();
     }

@@ -34,11 +34,13 @@
 
 mod asking;
 mod body;
+mod calls;
 pub mod candidate;
 mod exchange;
 mod fault;
 mod giving;
 mod identity;
+mod introducing;
 mod ledger;
 pub(crate) mod marks;
 pub mod message;
@@ -46,14 +48,17 @@ mod moment;
 mod neighbour;
 mod payload;
 mod ranges;
-pub(crate) mod reach;
+mod reach;
 mod roulette;
 mod rules;
+mod seeking;
 pub(crate) mod wire;
 
 pub use body::Body;
+pub(crate) use body::Said;
+pub use calls::{Input, Output};
 pub use candidate::Candidate;
-pub use exchange::{Input, Output, Swarm};
+pub use exchange::Swarm;
 pub use fault::PeerFault;
 pub use identity::Identity;
 pub use ledger::{Ledger, NoCredit, Pair};
