@@ -11,8 +11,9 @@ use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use tower_flashback::{
     content::{BLOCK, CHUNK, Digest, RoomId},
     swarm::{
-        Input, Message, Moment, Output, PeerFault, Pieces, Ranges, Rules, Swarm,
-        message::{Ask, Block, Have, Hello, Proof},
+        Body, Candidate, Identity, Input, Message, Moment, Output, PeerFault, Pieces, Ranges, Rules, Swarm,
+        candidate::{Host, Kind},
+        message::{Ask, Block, Have, Hello, Meet, Proof, Relayed, Seek, Signal},
     },
 };
 
@@ -156,7 +157,11 @@ impl Network {
                 Output::Send(to, message) => self.send(from, to, message),
                 Output::Close(to) | Output::Drop { link: to, .. } => self.cut(from, to),
                 Output::Spare(chunks) => self.wishes[from as usize] = chunks.first().copied(),
-                Output::Got(_) | Output::Need(_) | Output::Complete => {}
+                Output::Got(_)
+                | Output::Need(_)
+                | Output::Complete
+                | Output::Meet(_)
+                | Output::Signal(..) => {}
             }
         }
     }
@@ -467,6 +472,414 @@ fn a_taker_gets_its_trust_and_is_let_go() {
     let drop = Output::Drop {
         link: 2,
         fault: PeerFault::Taker,
+        accuse: true,
+    };
+    assert!(said(&mut swarm).contains(&drop));
+}
+
+/// Visitors whose links take no time: what one says the other hears at once, as it travels. Whoever is told to meet says
+/// who it is, and the link is open when both have heard of each other.
+#[derive(Default)]
+struct Hall {
+    visitors: BTreeMap<u32, Swarm<Pieces>>,
+    heard: BTreeSet<(u32, u32)>,
+    /// What was said between visitors, and what was asked of the broker.
+    said: Vec<(u32, u32, Message)>,
+    needs: Vec<u32>,
+    now: Moment,
+}
+
+impl Hall {
+    fn of(visitors: std::ops::RangeInclusive<u32>, links: &[(u32, u32)]) -> Self {
+        let mut hall = Self::default();
+        let now = hall.now;
+        hall.visitors = visitors.map(|id| (id, visitor(id, now))).collect();
+        links.iter().for_each(|(one, two)| hall.link(*one, *two));
+        hall
+    }
+
+    fn link(&mut self, one: u32, two: u32) {
+        let now = self.now;
+        for (from, to) in [(one, two), (two, one)] {
+            self.visitors
+                .get_mut(&from)
+                .unwrap()
+                .handle(Input::Opened(to), now);
+        }
+        self.obey(one);
+        self.obey(two);
+    }
+
+    fn tell(&mut self, to: u32, input: Input) {
+        let now = self.now;
+        if let Some(swarm) = self.visitors.get_mut(&to) {
+            swarm.handle(input, now);
+            self.obey(to);
+        }
+    }
+
+    fn obey(&mut self, from: u32) {
+        while let Some(output) = self.visitors.get_mut(&from).and_then(Swarm::poll) {
+            match output {
+                Output::Send(to, message) => {
+                    self.said.push((from, to, message.clone()));
+                    self.tell(to, Input::heard(from, message.encode().into()));
+                }
+                Output::Meet(visitor) => {
+                    for body in [candidate("1.1.1.1"), candidate("192.168.0.1"), identity()] {
+                        self.tell(from, Input::Signal(visitor, body));
+                    }
+                }
+                Output::Signal(by, Body::Identity(_)) => {
+                    self.heard.insert((from, by));
+                    if self.heard.contains(&(by, from)) {
+                        self.link(from, by);
+                    }
+                }
+                Output::Close(link) | Output::Drop { link, .. } => self.tell(link, Input::Closed(from)),
+                Output::Need(_) => self.needs.push(from),
+                _ => {}
+            }
+        }
+    }
+
+    fn wait(&mut self, millis: u64) {
+        for _ in 0..millis / 250 {
+            self.now = Moment::from_micros(self.now.micros() + 250_000);
+            let all: Vec<_> = self.visitors.keys().copied().collect();
+            all.into_iter()
+                .for_each(|visitor| self.tell(visitor, Input::Tick));
+        }
+    }
+
+    fn links(&self, visitor: u32) -> usize {
+        self.visitors[&visitor].links()
+    }
+}
+
+fn identity() -> Body {
+    Body::Identity(Identity::new("abcd", "0123456789abcdefghijklmn", [7; 32]).unwrap())
+}
+
+fn candidate(address: &str) -> Body {
+    Body::Candidate(Candidate {
+        kind: Kind::Host,
+        priority: 1,
+        host: Host::Address(address.parse().unwrap()),
+        port: 4_000,
+    })
+}
+
+fn seek_for(count: u8, known: impl IntoIterator<Item = u32>) -> Message {
+    let known = known.into_iter().collect();
+    Message::Seek(Seek { count, known })
+}
+
+/// A visitor, number 1, with greeted neighbours that say what a test makes them say.
+fn among(neighbours: std::ops::RangeInclusive<u32>) -> Swarm<Pieces> {
+    let mut swarm = visitor(1, Moment::default());
+    for link in neighbours {
+        swarm.handle(Input::Opened(link), Moment::default());
+        swarm.handle(Input::Heard(link, hello(link)), Moment::default());
+    }
+    said(&mut swarm);
+    swarm
+}
+
+fn count(outputs: &[Output], which: impl Fn(&Output) -> bool) -> usize {
+    outputs.iter().filter(|output| which(output)).count()
+}
+
+#[test]
+fn neighbours_of_a_neighbour_meet_through_it() {
+    let hall = Hall::of(1..=3, &[(1, 2), (2, 3)]);
+    assert_eq!(
+        hall.visitors[&1].neighbours().collect::<BTreeSet<_>>(),
+        BTreeSet::from([2, 3])
+    );
+    let relayed: Vec<_> = hall
+        .said
+        .iter()
+        .filter(|(.., message)| matches!(message, Message::Relayed(_)))
+        .collect();
+    assert_eq!(
+        relayed.len(),
+        4,
+        "an identity and the public candidate, each way: {relayed:?}"
+    );
+    assert!(relayed.iter().all(|(from, ..)| *from == 2));
+    assert!(hall.needs.is_empty(), "nobody had to ask the broker");
+}
+
+/// When the broker is gone, whoever has one neighbour finds the others.
+#[test]
+fn a_swarm_without_a_broker_goes_on_meeting() {
+    let ring: Vec<_> = (1..=12).map(|one| (one, one % 12 + 1)).collect();
+    let mut hall = Hall::of(1..=12, &ring);
+    let now = hall.now;
+    hall.visitors.insert(13, visitor(13, now));
+    let idlest = (1..=12).min_by_key(|one| hall.links(*one)).unwrap();
+    hall.link(13, idlest);
+    hall.wait(40_000);
+    let links: Vec<usize> = (1..=13).map(|visitor| hall.links(visitor)).collect();
+    let rules = Rules::default();
+    let (wanted, most) = (usize::from(rules.links), usize::from(rules.links_max));
+    // Two are the ring's; one whom the others find full may stay a little short.
+    assert!(links.iter().all(|count| (4..=most).contains(count)), "{links:?}");
+    assert!(links.iter().sum::<usize>() >= 13 * wanted, "{links:?}");
+}
+
+#[test]
+fn the_broker_is_asked_when_all_neighbours_were_and_more_seldom_each_time() {
+    let mut swarm = among(2..=3);
+    let (mut seeks, mut needs) = (Vec::new(), Vec::new());
+    let start = Moment::default();
+    for tick in 0..400_u32 {
+        let now = start.after(Rules::default().look * tick);
+        swarm.handle(Input::Tick, now);
+        for output in said(&mut swarm) {
+            match output {
+                Output::Send(to, Message::Seek(seek)) => {
+                    assert!(
+                        seek.known
+                            .iter()
+                            .all(|known| [2, 3].contains(known) && *known != to)
+                    );
+                    seeks.push((now.since(start).as_secs(), to));
+                }
+                Output::Need(count) => needs.push((now.since(start).as_secs(), count)),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(
+        needs.iter().map(|(_, count)| *count).collect::<BTreeSet<_>>(),
+        BTreeSet::from([4])
+    );
+    let times: Vec<_> = needs.iter().map(|(time, _)| *time).collect();
+    assert!((3..=4).contains(&times[0]), "{times:?}");
+    let gaps: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(
+        gaps.windows(2).all(|pair| pair[0] <= pair[1]) && gaps.len() >= 3,
+        "{gaps:?}"
+    );
+    // Both were asked in each round, and none twice within it.
+    assert!(
+        seeks
+            .chunks(2)
+            .all(|pair| pair.len() < 2 || pair[0].1 != pair[1].1),
+        "{seeks:?}"
+    );
+}
+
+#[test]
+fn what_was_relayed_is_never_relayed_again() {
+    // Each of three has introduced the other two, so each would hand on anything that it is asked to.
+    let mut swarm = among(2..=4);
+    let now = Moment::default();
+    for seeker in 2..=4 {
+        swarm.handle(Input::Heard(seeker, seek_for(4, [])), now);
+    }
+    for (by, from) in [(2, 3), (3, 2), (2, 4), (4, 3)] {
+        swarm.handle(Input::Heard(by, Message::Meet(Meet { visitor: from })), now);
+        swarm.handle(Input::Heard(by, Message::Meet(Meet { visitor: 50 + from })), now);
+    }
+    said(&mut swarm);
+    for (by, from) in [(2, 3), (3, 2), (2, 4), (4, 3), (2, 53), (3, 52), (2, 1)] {
+        let body = identity();
+        swarm.handle(Input::Heard(by, Message::Relayed(Relayed { from, body })), now);
+        let outputs = said(&mut swarm);
+        assert_eq!(
+            count(&outputs, |output| matches!(output, Output::Send(..))),
+            0,
+            "{outputs:?}"
+        );
+    }
+}
+
+#[test]
+fn a_flood_of_seeks_introduces_few() {
+    let mut swarm = among(2..=9);
+    let mut meets = 0;
+    for millis in (0..14_000_u64).step_by(100) {
+        let now = Moment::from_micros(millis * 1_000);
+        swarm.handle(Input::Tick, now);
+        for seeker in 2..=9 {
+            swarm.handle(Input::Heard(seeker, seek_for(4, [])), now);
+        }
+        let outputs = said(&mut swarm);
+        let introduced = count(&outputs, |output| {
+            matches!(output, Output::Send(_, Message::Meet(_)))
+        });
+        assert!(
+            introduced <= 2 * 8 * 4,
+            "one Seek of each counts at once: {introduced}"
+        );
+        meets += introduced;
+    }
+    assert!(
+        meets > 0 && meets <= 2 * 32,
+        "{meets} introductions were said in 15 s"
+    );
+    assert_eq!(swarm.links(), 8);
+}
+
+#[test]
+fn a_flood_of_meets_costs_no_more_connections_than_there_may_be_links() {
+    let mut swarm = among(2..=3);
+    for visitor in 100..500 {
+        swarm.handle(
+            Input::Heard(3, Message::Meet(Meet { visitor })),
+            Moment::default(),
+        );
+    }
+    let outputs = said(&mut swarm);
+    let meets = count(&outputs, |output| matches!(output, Output::Meet(_)));
+    assert_eq!(meets, usize::from(Rules::default().links_max) - 2);
+    assert_eq!(swarm.meetings(), meets);
+    // They come to nothing, and are given up.
+    swarm.handle(Input::Tick, Moment::default().after(Rules::default().silence));
+    assert_eq!(swarm.meetings(), 0);
+    assert_eq!(
+        count(&said(&mut swarm), |output| matches!(output, Output::Close(_))),
+        meets
+    );
+    // Nor does it help to go on: so many in the time that an introduction is good, and no more.
+    for visitor in 500..900 {
+        let now = Moment::default().after(Rules::default().silence);
+        swarm.handle(Input::Heard(3, Message::Meet(Meet { visitor })), now);
+    }
+    let more = count(&said(&mut swarm), |output| matches!(output, Output::Meet(_)));
+    let (sought, unsought) = (4, usize::from(Rules::default().unsought));
+    assert!(meets + more <= sought + unsought, "{meets} and {more}");
+}
+
+#[test]
+fn a_flood_of_signals_is_cut_to_an_identity_and_eight_candidates() {
+    let mut swarm = among(2..=3);
+    let now = Moment::default();
+    swarm.handle(Input::Heard(2, seek_for(1, [])), now);
+    said(&mut swarm);
+    for body in std::iter::repeat_n([identity(), candidate("1.1.1.1")], 100).flatten() {
+        swarm.handle(Input::Heard(2, Message::Signal(Signal { to: 3, body })), now);
+    }
+    let outputs = said(&mut swarm);
+    assert_eq!(
+        count(&outputs, |output| matches!(
+            output,
+            Output::Send(3, Message::Relayed(_))
+        )),
+        9
+    );
+    for _ in 0..400 {
+        let body = identity();
+        swarm.handle(Input::Heard(2, Message::Signal(Signal { to: 3, body })), now);
+    }
+    assert_eq!(
+        fault(&said(&mut swarm)),
+        Some(PeerFault::Flood),
+        "it sends faster than any page does"
+    );
+    assert_eq!(swarm.links(), 1);
+}
+
+#[test]
+fn what_nobody_introduced_is_dropped_in_silence() {
+    let now = Moment::default();
+    let mut swarm = among(2..=4);
+    let signal = |to| Message::Signal(Signal { to, body: identity() });
+    let relayed = |from| {
+        Message::Relayed(Relayed {
+            from,
+            body: identity(),
+        })
+    };
+    for (by, message) in [
+        (2, signal(3)),
+        (2, signal(99)),
+        (2, signal(1)),
+        (2, relayed(3)),
+        (3, relayed(99)),
+    ] {
+        swarm.handle(Input::Heard(by, message.clone()), now);
+        assert_eq!(said(&mut swarm), [], "{message:?}");
+    }
+    // Introduced by one, spoken for by another.
+    swarm.handle(Input::Heard(2, Message::Meet(Meet { visitor: 99 })), now);
+    assert_eq!(said(&mut swarm), [Output::Meet(99)]);
+    swarm.handle(Input::Heard(3, relayed(99)), now);
+    assert_eq!(said(&mut swarm), []);
+    swarm.handle(Input::Heard(2, relayed(99)), now);
+    assert_eq!(said(&mut swarm), [Output::Signal(99, identity())]);
+    // Introduced too long ago, or one has left.
+    swarm.handle(Input::Heard(3, seek_for(1, [2])), now);
+    said(&mut swarm);
+    swarm.handle(Input::Heard(3, signal(4)), now.after(Rules::default().meet));
+    assert_eq!(said(&mut swarm), []);
+    swarm.handle(Input::Heard(2, seek_for(1, [3])), now);
+    said(&mut swarm);
+    swarm.handle(Input::Closed(4), now);
+    swarm.handle(Input::Heard(2, signal(4)), now);
+    assert_eq!(said(&mut swarm), []);
+}
+
+#[test]
+fn a_seek_is_answered_without_those_it_names() {
+    let mut swarm = among(2..=5);
+    swarm.handle(
+        Input::Heard(2, seek_for(4, [3, 4])),
+        Moment::default().after(Rules::default().seek),
+    );
+    let met: Vec<_> = said(&mut swarm)
+        .into_iter()
+        .filter_map(|output| match output {
+            Output::Send(to, Message::Meet(meet)) => Some((to, meet.visitor)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(met, [(2, 5), (5, 2)]);
+}
+
+/// Two visitors that claim one number: the introduction goes to whom the broker gave it, and who is another is found out by
+/// its Hello; it is dropped, and not accused, for the broker knows nothing of the pair.
+#[test]
+fn two_visitors_with_one_id_are_met_once_and_the_false_one_is_dropped() {
+    let now = Moment::default();
+    let mut swarm = among(2..=3);
+    for by in [2, 3, 2] {
+        swarm.handle(Input::Heard(by, Message::Meet(Meet { visitor: 9 })), now);
+    }
+    let outputs = said(&mut swarm);
+    assert_eq!(
+        count(&outputs, |output| *output == Output::Meet(9)),
+        1,
+        "{outputs:?}"
+    );
+    swarm.handle(Input::Opened(9), now);
+    swarm.handle(Input::Heard(9, hello(8)), now);
+    let drop = Output::Drop {
+        link: 9,
+        fault: PeerFault::Value,
+        accuse: false,
+    };
+    assert!(said(&mut swarm).contains(&drop));
+    // It was let go, and is not met again; nor is the visitor itself, nor a neighbour.
+    for visitor in [9, 1, 2] {
+        swarm.handle(Input::Heard(3, Message::Meet(Meet { visitor })), now);
+        assert_eq!(said(&mut swarm), []);
+    }
+}
+
+#[test]
+fn what_the_broker_introduced_may_be_accused() {
+    let now = Moment::default();
+    let mut swarm = visitor(1, now);
+    swarm.handle(Input::Met(2), now);
+    swarm.handle(Input::Opened(2), now);
+    swarm.handle(Input::Heard(2, hello(3)), now);
+    let drop = Output::Drop {
+        link: 2,
+        fault: PeerFault::Value,
         accuse: true,
     };
     assert!(said(&mut swarm).contains(&drop));

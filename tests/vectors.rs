@@ -9,13 +9,13 @@ use serde_json::Value;
 use tower_flashback::{
     broker::{
         RoomId,
-        signal::{Body, FromBroker, FromVisitor, Outcome, Report},
+        signal::{Body, Chunk, FromBroker, FromVisitor, Outcome, Report, Spare},
     },
     content::Digest,
     swarm::{
         Candidate, Identity, Message, PeerFault, Ranges,
         candidate::{Host, Kind},
-        message::{Ask, Block, Cancel, Have, Hello, Lack, Proof},
+        message::{Ask, Block, Cancel, Have, Hello, Lack, Meet, Proof, Relayed, Seek, Signal},
     },
 };
 
@@ -220,6 +220,21 @@ fn message(value: &Value) -> Message {
             bytes: unhex(text(&value["bytes"])).into(),
         }),
         "lack" => Message::Lack(Lack { chunk: chunk() }),
+        "seek" => Message::Seek(Seek {
+            count: byte(&value["count"]),
+            known: list(&value["known"]).iter().map(word).collect(),
+        }),
+        "meet" => Message::Meet(Meet {
+            visitor: word(&value["visitor"]),
+        }),
+        "signal" => Message::Signal(Signal {
+            to: word(&value["to"]),
+            body: body(&value["body"]),
+        }),
+        "relayed" => Message::Relayed(Relayed {
+            from: word(&value["from"]),
+            body: body(&value["body"]),
+        }),
         other => panic!("no message is called {other}"),
     }
 }
@@ -256,6 +271,9 @@ fn from_visitor(value: &Value) -> FromVisitor {
             },
             milliseconds: value["milliseconds"].as_u64().unwrap().try_into().unwrap(),
         },
+        "spare" => FromVisitor::Spare(Spare {
+            chunks: list(&value["chunks"]).iter().map(word).collect(),
+        }),
         other => panic!("no message is called {other}"),
     }
 }
@@ -277,6 +295,13 @@ fn from_broker(value: &Value) -> FromBroker {
             visitor: word(&value["visitor"]),
         },
         "calm" => FromBroker::Calm,
+        "chunk" => FromBroker::Chunk(Chunk {
+            chunk: word(&value["chunk"]),
+            bytes: unhex(text(&value["bytes"])).into(),
+        }),
+        "sponsor" => FromBroker::Sponsor {
+            visitor: word(&value["visitor"]),
+        },
         other => panic!("no message is called {other}"),
     }
 }

@@ -1,7 +1,10 @@
 //! What the broker knows of one visitor: whom it was introduced to, and what became of it.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use crate::broker::signal::{Body, Report};
+use crate::{
+    broker::signal::{Body, Report},
+    swarm::Said,
+};
 
 /// One visitor in a room.
 #[derive(Debug, Default)]
@@ -13,6 +16,8 @@ pub(super) struct Visitor {
     /// Introductions that were not reported to have failed.
     links_ever: u32,
     complaints: u32,
+    /// Its seed waits too long: the first neighbour is to give it one.
+    pub(super) wants_sponsor: bool,
     pub(super) report: Report,
 }
 
@@ -25,10 +30,11 @@ pub(super) struct Acquaintance {
     pub(super) over: bool,
     /// Its outcome was told, by either side.
     pub(super) told: bool,
+    /// This side has told that its end is open.
+    pub(super) open: bool,
     /// This side has accused the other: once is enough.
     pub(super) accused: bool,
-    identity_sent: bool,
-    candidates_sent: u8,
+    said: Said,
 }
 
 impl Visitor {
@@ -71,9 +77,9 @@ impl Visitor {
             id,
             over: false,
             told: false,
+            open: false,
             accused: false,
-            identity_sent: false,
-            candidates_sent: 0,
+            said: Said::default(),
         });
     }
 
@@ -103,24 +109,12 @@ impl Visitor {
 impl Acquaintance {
     /// Whether this side may still send that to the other; counts it if so.
     pub(super) const fn may_send(&mut self, body: &Body) -> bool {
-        let fresh = match body {
-            Body::Identity(_) => !self.identity_sent,
-            Body::Candidate(_) => self.candidates_sent < CANDIDATES,
-        };
-        match body {
-            Body::Identity(_) => self.identity_sent = true,
-            Body::Candidate(_) => self.candidates_sent += fresh as u8,
-        }
-        fresh && !self.over
+        !self.over && self.said.may_add(body)
     }
 }
 
 /// Introductions that are remembered. Eight times the links of a visitor: who needs more has met everyone there is, or
 /// is collecting addresses.
 const MET_MAX: usize = 64;
-
-/// Candidates in one direction of a pair. Browsers send two to six; every further one is an address that the other is
-/// made to send packets to, and it may be a victim's.
-const CANDIDATES: u8 = 8;
 
 const COMPLAINTS: u32 = 3;

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use crate::{
     content::BLOCK,
-    swarm::{Message, message::BLOCKS},
+    swarm::{
+        Body, Message,
+        message::{BLOCKS, Relayed, Signal},
+    },
     unit::BitRate,
 };
 
@@ -19,6 +22,14 @@ pub(super) fn between(message: &Message) -> u64 {
         Message::Cancel(_) | Message::Lack(_) => 5,
         Message::Proof(_) => 5 + 16 * u64::from(BLOCKS),
         Message::Block(block) => 7 + block.bytes.len() as u64,
+        Message::Seek(seek) => 2 + 4 * seek.known.len() as u64,
+        Message::Meet(_) => 5,
+        Message::Signal(Signal { body, .. }) | Message::Relayed(Relayed { body, .. }) => {
+            5 + match body {
+                Body::Identity(_) => 55,
+                Body::Candidate(_) => 12,
+            }
+        }
     };
     own + PACKET
 }

@@ -1,4 +1,5 @@
-//! Who meets whom: the first introductions by the broker, the others by neighbours, and the broker's memory of accusations.
+//! Who meets whom: the broker's introductions and its memory of accusations, and what visitors who are introduced do, by
+//! whomever. The introductions by neighbours are messages of the exchange itself.
 
 use std::time::Duration;
 
@@ -7,10 +8,13 @@ use rand::{RngExt, rngs::SmallRng};
 use crate::{
     sim::{
         cost,
-        visitor::Kind,
+        visitor::{Kind, Visitor},
         world::{Event, World},
     },
-    swarm::Input,
+    swarm::{
+        Body, Candidate, Identity, Input, Swarm,
+        candidate::{Host, Kind as How},
+    },
 };
 
 /// The visitors that have joined, so that one can be drawn at random.
@@ -56,34 +60,72 @@ impl Hall {
 }
 
 impl World<'_> {
-    /// Finds so many neighbours for a visitor: through the broker at first, then through those it has.
+    /// The broker finds so many neighbours for a visitor, or as many as it does at once.
     pub(super) fn introduce(&mut self, visitor: u32, count: u8) {
-        for _ in 0..count {
-            let Some(them) = self.get(visitor) else {
+        for _ in 0..count.min(self.scenario.rules.introductions) {
+            let Some(peer) = self.by_broker(visitor) else {
                 return;
             };
-            let by_broker = them.introduced < self.scenario.introductions;
-            let found = if by_broker {
-                self.by_broker(visitor)
-            } else {
-                self.by_neighbour(visitor)
-            };
-            match found {
-                Some(peer) => self.meet(visitor, peer, by_broker),
-                None => self.tell(visitor, Input::Missed),
+            for (one, other) in [(visitor, peer), (peer, visitor)] {
+                if let Some(them) = self.get(one) {
+                    them.met.push(other);
+                }
+                self.charge(one, cost::INTRODUCTION);
+                self.tell(one, Input::Met(other));
             }
+            self.tally.introduction(true);
+            // A round trip through the broker, and two of handshakes.
+            self.punch(visitor, peer, self.scenario.rtt * 3);
+        }
+    }
+
+    /// A neighbour introduced somebody: says who it is and where.
+    pub(super) fn greet(&mut self, visitor: u32, peer: u32) {
+        let Ok(identity) = Identity::new("four", "twenty+four+characters++", [0; 32]) else {
+            return;
+        };
+        let candidate = |last| {
+            Body::Candidate(Candidate {
+                kind: How::Reflexive,
+                priority: 0,
+                host: Host::Address([1, 1, 1, last].into()),
+                port: 1,
+            })
+        };
+        for body in [Body::Identity(identity), candidate(1), candidate(2)] {
+            self.tell(visitor, Input::Signal(peer, body));
+        }
+    }
+
+    /// What another said of itself is here; who both know of each other connect.
+    pub(super) fn signalled(&mut self, visitor: u32, peer: u32, body: &Body) {
+        if !matches!(body, Body::Identity(_)) {
+            return;
+        }
+        if let Some(them) = self.get(visitor) {
+            them.heard.push(peer);
+        }
+        let mutual = |them: &mut Visitor| {
+            let place = them.heard.iter().position(|heard| *heard == visitor);
+            place.map(|place| them.heard.swap_remove(place)).is_some()
+        };
+        if self.get(peer).is_some_and(mutual) {
+            self.get(visitor)
+                .into_iter()
+                .for_each(|them| them.heard.retain(|heard| *heard != peer));
+            self.tally.introduction(false);
+            self.punch(visitor, peer, self.scenario.rtt * 2);
         }
     }
 
     pub(super) fn opened(&mut self, visitor: u32, peer: u32) {
         let present = self.get(peer).is_some_and(|them| them.swarm.is_some());
         if !present {
-            return self.missed(visitor);
+            return self.tell(visitor, Input::Missed(peer));
         }
         let Some(them) = self.get(visitor) else {
             return;
         };
-        them.pending = them.pending.saturating_sub(1);
         let liar = them.kind == Kind::Liar;
         self.charge(visitor, cost::HANDSHAKE);
         self.tell(visitor, Input::Opened(peer));
@@ -111,13 +153,6 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn missed(&mut self, visitor: u32) {
-        if let Some(them) = self.get(visitor) {
-            them.pending = them.pending.saturating_sub(1);
-            self.tell(visitor, Input::Missed);
-        }
-    }
-
     /// Only of somebody it was introduced to, and once.
     pub(super) fn accuse(&mut self, accuser: u32, accused: u32) {
         self.charge(accuser, cost::SIGNAL);
@@ -136,67 +171,39 @@ impl World<'_> {
         for _ in 0..TRIES {
             let drawn = self.hall.draw(&mut self.random)?;
             if self.suits(visitor, drawn) && !self.get(drawn)?.is_bad() {
-                self.get(visitor)?.introduced += 1;
                 return Some(drawn);
             }
         }
         None
-    }
-
-    /// A neighbour of a neighbour.
-    fn by_neighbour(&mut self, visitor: u32) -> Option<u32> {
-        for _ in 0..TRIES {
-            let friend = self.neighbour_of(visitor)?;
-            let Some(drawn) = self.neighbour_of(friend) else {
-                continue;
-            };
-            if self.suits(visitor, drawn) {
-                // It passes an identity and two candidates on, each way.
-                self.charge(friend, 2 * cost::INTRODUCTION);
-                return Some(drawn);
-            }
-        }
-        None
-    }
-
-    fn neighbour_of(&mut self, visitor: u32) -> Option<u32> {
-        let swarm = self.visitors.get(visitor as usize)?.as_ref()?.swarm.as_ref()?;
-        let count = swarm.links();
-        let index = (count > 0).then(|| self.random.random_range(0..count))?;
-        swarm.neighbours().nth(index)
     }
 
     fn suits(&mut self, visitor: u32, drawn: u32) -> bool {
         let most = usize::from(self.scenario.rules.links_max);
-        let met = self.get(visitor).is_none_or(|them| them.met.contains(&drawn));
+        let known = self.get(visitor).is_none_or(|them| {
+            let linked = them
+                .swarm
+                .iter()
+                .flat_map(Swarm::neighbours)
+                .any(|link| link == drawn);
+            linked || them.met.contains(&drawn)
+        });
         let room = self
             .get(drawn)
-            .is_some_and(|them| them.swarm.is_some() && them.links() + (them.pending as usize) < most);
-        visitor != drawn && !met && room
+            .and_then(|them| them.swarm.as_ref())
+            .is_some_and(|swarm| swarm.links() + swarm.meetings() < most);
+        visitor != drawn && !known && room
     }
 
-    fn meet(&mut self, visitor: u32, peer: u32, by_broker: bool) {
+    /// Two visitors who know of each other open a link, if their networks let them.
+    fn punch(&mut self, one: u32, other: u32, span: Duration) {
         let reachable = !self.random.random_bool(self.scenario.unreachable);
-        for (one, other) in [(visitor, peer), (peer, visitor)] {
-            if let Some(them) = self.get(one) {
-                them.pending += 1;
-                them.met.push(other);
-                self.charge(one, cost::INTRODUCTION);
+        for (one, other) in [(one, other), (other, one)] {
+            if reachable {
+                self.later(span, Event::Opened(one, other));
+            } else {
+                self.later(UNREACHABLE, Event::Missed(one, other));
             }
-            let event = if reachable {
-                Event::Opened(one, other)
-            } else {
-                Event::Missed(one)
-            };
-            let span = if reachable {
-                // Through a neighbour it takes one leg more.
-                self.scenario.rtt * if by_broker { 3 } else { 4 }
-            } else {
-                UNREACHABLE
-            };
-            self.later(span, event);
         }
-        self.tally.introduction(by_broker);
     }
 
     fn is_broker_dead(&self) -> bool {

@@ -5,7 +5,8 @@
 //!   trip. Each is a packet with the headers of IP, UDP, DTLS and SCTP, and is acknowledged; links cost a handshake.
 //! - The origin's uplink sends one thing at a time, in strict order: what only it can send, then a seed for each
 //!   newcomer, then, if nothing waits, a chunk to whoever had the fewest. TCP and TLS are counted.
-//! - The broker makes the first introductions of each visitor, neighbours the others; some pairs cannot meet.
+//! - The broker makes the first introductions of each visitor, neighbours the others by the messages of the exchange; some
+//!   pairs cannot meet.
 //!
 //! Not simulated: loss, congestion, slow start, mixed links.
 //!

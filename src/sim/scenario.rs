@@ -39,9 +39,6 @@ pub struct Scenario {
     pub slander: bool,
     /// Share of pairs that cannot reach each other.
     pub unreachable: f64,
-    /// Introductions of each visitor by the broker; the neighbours make the others. By default the broker makes all: it
-    /// mixes old and young, and takes 3 KB of the origin for each visitor.
-    pub introductions: u32,
     /// When the broker dies, from the beginning.
     pub broker_dies: Option<Duration>,
     /// Nobody carries anything: the origin alone.
@@ -82,7 +79,6 @@ impl Default for Scenario {
             liars: 0.0,
             slander: false,
             unreachable: 0.15,
-            introductions: u32::MAX,
             broker_dies: None,
             origin_only: false,
             seed: 1,

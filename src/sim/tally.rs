@@ -48,6 +48,10 @@ impl Tally {
             Message::Proof(_) => "proof",
             Message::Hello(_) => "hello",
             Message::Lack(_) => "lack",
+            Message::Seek(_) => "seek",
+            Message::Meet(_) => "meet",
+            Message::Signal(_) => "signal",
+            Message::Relayed(_) => "relayed",
         };
         let (count, sum) = self.messages.entry(name).or_default();
         *count += 1;

@@ -34,11 +34,10 @@ pub(super) struct Visitor {
     pub(super) tick: Moment,
     /// Payload bytes that left: what law 3 is about, counted apart from the ledger.
     pub(super) sent: u64,
-    /// Introductions by the broker, and those of any kind that are under way.
-    pub(super) introduced: u32,
-    pub(super) pending: u32,
-    /// Whom it was introduced to, ever: a pair that failed or parted does not meet again.
+    /// Whom the broker introduced it to, ever: a pair that failed or parted does not meet again.
     pub(super) met: Vec<u32>,
+    /// Who said through a neighbour who they are, and were not told yet by this one.
+    pub(super) heard: Vec<u32>,
     /// Who accused it.
     pub(super) accusers: Vec<u32>,
     /// It got no seed from the origin: the first neighbour is to be its sponsor.
@@ -59,18 +58,13 @@ impl Visitor {
             sending: false,
             tick: Moment::from_micros(u64::MAX),
             sent: 0,
-            introduced: 0,
-            pending: 0,
             met: Vec::new(),
+            heard: Vec::new(),
             accusers: Vec::new(),
             unsponsored: false,
             complete: false,
             rest,
         }
-    }
-
-    pub(super) fn links(&self) -> usize {
-        self.swarm.as_ref().map_or(0, Swarm::links)
     }
 
     /// Whether the broker introduces it no more: often accused, and by more than a few of those it met.

@@ -18,7 +18,7 @@ use crate::{
         tally::Tally,
         visitor::{Kind, Visitor},
     },
-    swarm::{Input, Message, Moment, Output, Payload, Swarm, message::Hello},
+    swarm::{Input, Message, Moment, Output, Swarm, message::Hello},
 };
 
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(super) enum Event {
     /// So many neighbours are wanted.
     Need(u32, u8),
     Opened(u32, u32),
-    Missed(u32),
+    Missed(u32, u32),
     Closed(u32, u32),
     Heard(u32, u32, Message),
     /// A block has left.
@@ -76,7 +76,6 @@ pub(super) struct Wire {
 
 impl<'a> World<'a> {
     pub(super) fn new(scenario: &'a Scenario) -> Self {
-        let chunks = Counted::new(scenario.page, false).chunks();
         Self {
             scenario,
             queue: Queue::new(),
@@ -84,7 +83,7 @@ impl<'a> World<'a> {
             visitors: Vec::new(),
             wires: Vec::new(),
             hall: Hall::default(),
-            origin: Origin::new(scenario.page, chunks),
+            origin: Origin::new(scenario.page),
             random: SmallRng::seed_from_u64(scenario.seed),
             crowd: SmallRng::seed_from_u64(!scenario.seed),
             tally: Tally::default(),
@@ -146,7 +145,7 @@ impl<'a> World<'a> {
             }
             Event::Need(visitor, count) => self.introduce(visitor, count),
             Event::Opened(visitor, peer) => self.opened(visitor, peer),
-            Event::Missed(visitor) => self.missed(visitor),
+            Event::Missed(visitor, peer) => self.tell(visitor, Input::Missed(peer)),
             Event::Closed(visitor, peer) => self.tell(visitor, Input::Closed(peer)),
             Event::Leave(visitor) => self.depart(visitor),
         }
@@ -197,6 +196,8 @@ impl<'a> World<'a> {
                     }
                     self.later(self.half(), Event::Closed(link, visitor));
                 }
+                Output::Meet(peer) => self.greet(visitor, peer),
+                Output::Signal(peer, body) => self.signalled(visitor, peer, &body),
                 Output::Need(count) => self.later(self.half(), Event::Need(visitor, count)),
                 Output::Spare(spare) => {
                     self.charge(visitor, cost::SIGNAL);
@@ -311,6 +312,7 @@ impl<'a> World<'a> {
         self.hall.enter(visitor);
         self.origin.join(visitor, seeded);
         self.tally.signal(cost::SOCKET);
+        self.introduce(visitor, scenario.rules.introductions);
         self.tell(visitor, Input::Tick);
         self.serve();
     }

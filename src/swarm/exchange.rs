@@ -1,14 +1,15 @@
 //! The exchange of one visitor: a state machine of values. What happened goes in, what is to be done comes out; asking is
-//! in `asking.rs`, giving in `giving.rs`, and whom and which chunk in `roulette.rs`.
+//! in `asking.rs`, giving in `giving.rs`, and whom and which chunk in `roulette.rs`; how it comes by neighbours, and helps
+//! others to them, in `seeking.rs` and `introducing.rs`.
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
 use rand::rngs::SmallRng;
 use smallvec::SmallVec;
 
 use crate::swarm::{
-    Ledger, Message, Moment, Payload, PeerFault, Rules, marks::Marks, message::Hello, neighbour::Neighbour,
+    Input, Ledger, Message, Moment, Output, Payload, PeerFault, Rules, introducing::Introduced, marks::Marks,
+    message::Hello, neighbour::Neighbour, seeking::Seeking,
 };
 
 /// One visitor's side of the exchange.
@@ -47,8 +48,8 @@ pub struct Swarm<P> {
     pub(super) spare: SmallVec<[u32; 4]>,
     /// At most [`Rules::links_max`].
     pub(super) neighbours: Vec<Neighbour>,
-    /// Introductions that were asked for and have come to nothing yet.
-    pub(super) hoped: u8,
+    pub(super) seeking: Seeking,
+    pub(super) introduced: Introduced,
     /// The neighbour whose chunk is being sent.
     pub(super) giving: Option<u32>,
     pub(super) told: Moment,
@@ -56,66 +57,6 @@ pub struct Swarm<P> {
     /// Drained by the caller after each input, and so bounded by what one input says.
     pub(super) outputs: VecDeque<Output>,
     pub(super) random: SmallRng,
-}
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// A link is open.
-    Opened(u32),
-    /// A link is gone; the neighbour has left, or is out of reach.
-    Closed(u32),
-    /// An introduction that was asked for came to nothing.
-    Missed,
-    /// A neighbour said something.
-    Heard(u32, Message),
-    /// A neighbour sent what is no message.
-    Garbled(u32, PeerFault),
-    /// More is queued towards a neighbour than is good, or not any more.
-    Full(u32, bool),
-    /// The origin sent a proof or a block over its own connection, asked or not. Another message says nothing.
-    Origin(Message),
-    /// The broker named this visitor the neighbour's sponsor: its seed is to come from here.
-    Sponsor(u32),
-    /// Time has passed.
-    Tick,
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Say this to a neighbour.
-    Send(u32, Message),
-    /// Close a link that is one too many.
-    Close(u32),
-    /// Close the link to one who did wrong, and never open another; if `accuse`, tell the broker.
-    Drop {
-        /// The neighbour.
-        link: u32,
-        /// What it did.
-        fault: PeerFault,
-        /// Whether it is certain enough to be told.
-        accuse: bool,
-    },
-    /// So many more neighbours are wanted.
-    Need(u8),
-    /// The origin may send these chunks when it has nothing better to do; what it was told before is void.
-    Spare(SmallVec<[u32; 4]>),
-    /// A chunk is complete and verified: the page may have it.
-    Got(u32),
-    /// All chunks are.
-    Complete,
-}
-
-impl Input {
-    /// What a neighbour sent, as bytes.
-    #[must_use]
-    pub fn heard(link: u32, bytes: Bytes) -> Self {
-        Message::decode(bytes).map_or_else(
-            |fault| Self::Garbled(link, fault),
-            |message| Self::Heard(link, message),
-        )
-    }
 }
 
 impl<P: Payload> Swarm<P> {
@@ -133,7 +74,8 @@ impl<P: Payload> Swarm<P> {
             next: SmallVec::from_elem(0, page.chunks() as usize),
             spare: SmallVec::new(),
             neighbours: Vec::with_capacity(rules.links.into()),
-            hoped: 0,
+            seeking: Seeking::new(&rules, now),
+            introduced: Introduced::default(),
             giving: None,
             told: now,
             looked: now,
@@ -149,7 +91,9 @@ impl<P: Payload> Swarm<P> {
         let changed = match input {
             Input::Opened(link) => self.open(link, now),
             Input::Closed(link) => self.place(link).is_some_and(|place| self.leave(place)),
-            Input::Missed => self.missed(),
+            Input::Met(visitor) => self.met(visitor, now),
+            Input::Missed(visitor) => self.missed(visitor),
+            Input::Signal(visitor, body) => self.signal(visitor, body),
             Input::Heard(link, message) => self.heard(link, message, now),
             Input::Garbled(link, fault) => self.wrong(link, fault),
             Input::Full(link, full) => self.full(link, full),
@@ -226,6 +170,8 @@ impl<P: Payload> Swarm<P> {
         let Some(place) = self.place(link) else {
             return false;
         };
+        // Of a pair that it did not introduce the broker knows nothing.
+        let accuse = accuse && !self.neighbours[place].by_neighbour;
         self.leave(place);
         self.outputs.push_back(Output::Drop { link, fault, accuse });
         true
@@ -236,13 +182,14 @@ impl<P: Payload> Swarm<P> {
         if self.place(link).is_some() {
             return false;
         }
-        self.hoped = self.hoped.saturating_sub(1);
+        let meeting = self.seeking.over(link);
         if self.neighbours.len() >= self.rules.links_max.into() || link == self.hello.id {
             self.outputs.push_back(Output::Close(link));
             return false;
         }
-        self.neighbours
-            .push(Neighbour::new(link, self.page.chunks(), now));
+        let mut them = Neighbour::new(link, self.page.chunks(), now);
+        them.by_neighbour = meeting.is_some_and(|meeting| meeting.by.is_some());
+        self.neighbours.push(them);
         self.say(link, Message::Hello(self.hello));
         if self.held.count() > 0 {
             self.tell(link, self.held.ranges());
@@ -258,13 +205,9 @@ impl<P: Payload> Swarm<P> {
         if self.giving == Some(them.link) {
             self.giving = None;
         }
-        self.need();
+        self.seeking.know(them.link);
+        self.introduced.forget(them.link);
         true
-    }
-
-    const fn missed(&mut self) -> bool {
-        self.hoped = self.hoped.saturating_sub(1);
-        false
     }
 
     fn full(&mut self, link: u32, full: bool) -> bool {
@@ -297,7 +240,7 @@ impl<P: Payload> Swarm<P> {
             }
         }
         match message {
-            Message::Hello(hello) => self.greeted(place, hello),
+            Message::Hello(hello) => self.greeted(place, hello, now),
             Message::Have(have) => {
                 them.credit = have.credit;
                 them.held.learn(&have.ranges);
@@ -311,10 +254,14 @@ impl<P: Payload> Swarm<P> {
             Message::Proof(proof) => self.proof(place, proof),
             Message::Block(block) => self.block(place, block, now),
             Message::Lack(lack) => self.lacked(place, lack.chunk),
+            Message::Seek(seek) => self.sought(place, &seek, now),
+            Message::Meet(meet) => self.introduced_to(link, meet.visitor, now),
+            Message::Signal(signal) => self.relay(link, signal, now),
+            Message::Relayed(relayed) => self.relayed(link, relayed),
         }
     }
 
-    fn greeted(&mut self, place: usize, hello: Hello) -> bool {
+    fn greeted(&mut self, place: usize, hello: Hello, now: Moment) -> bool {
         let them = &mut self.neighbours[place];
         if hello.room != self.hello.room {
             let link = them.link;
@@ -326,6 +273,7 @@ impl<P: Payload> Swarm<P> {
             return self.wrong(link, PeerFault::Value);
         }
         them.greeted = true;
+        self.seek(now);
         true
     }
 
@@ -340,18 +288,8 @@ impl<P: Payload> Swarm<P> {
         // In this order: an ask that is taken elsewhere is not unanswered any more.
         self.let_go(now);
         self.expire(now);
-        self.need();
+        self.seek(now);
         true
-    }
-
-    /// Asks for neighbours until there are enough.
-    fn need(&mut self) {
-        let short =
-            usize::from(self.rules.links).saturating_sub(self.neighbours.len() + usize::from(self.hoped));
-        if short > 0 && !self.is_complete() {
-            self.hoped += short as u8;
-            self.outputs.push_back(Output::Need(short as u8));
-        }
     }
 
     /// Ends the links to those who take to their limit and do not give, who never say who they are, and lets all others

@@ -10,7 +10,8 @@
 //!
 //! - [`Ranges`]: which chunks of a page are held.
 //! - [`Ledger`]: what may be given. Credit moves between visitors, and only the origin makes it.
-//! - [`Message`]: what neighbours say to each other; [`Identity`] and [`Candidate`]: how two visitors find each other.
+//! - [`Message`]: what neighbours say to each other; [`Body`], an [`Identity`] or a [`Candidate`]: how two visitors find
+//!   each other.
 //! - [`PeerFault`]: what a stranger can do wrong. A stranger's bytes never make an error of ours, let alone a panic.
 //!
 //! A visitor that holds part of a page looks for what a neighbour has and it lacks:
@@ -32,11 +33,14 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod asking;
+mod body;
+mod calls;
 pub mod candidate;
 mod exchange;
 mod fault;
 mod giving;
 mod identity;
+mod introducing;
 mod ledger;
 pub(crate) mod marks;
 pub mod message;
@@ -44,12 +48,19 @@ mod moment;
 mod neighbour;
 mod payload;
 mod ranges;
+mod reach;
 mod roulette;
 mod rules;
+mod seeking;
+#[cfg(any(feature = "layer", feature = "sim"))]
+pub(crate) mod valve;
 pub(crate) mod wire;
 
+pub use body::Body;
+pub(crate) use body::Said;
+pub use calls::{Input, Output};
 pub use candidate::Candidate;
-pub use exchange::{Input, Output, Swarm};
+pub use exchange::Swarm;
 pub use fault::PeerFault;
 pub use identity::Identity;
 pub use ledger::{Ledger, NoCredit, Pair};

@@ -16,6 +16,10 @@ pub(super) struct Neighbour {
     pub(super) greeted: bool,
     /// More is queued towards it than is good.
     pub(super) full: bool,
+    /// A neighbour introduced it, not the broker.
+    pub(super) by_neighbour: bool,
+    /// When it sought neighbours last.
+    pub(super) sought: Option<Moment>,
     /// The broker named us its sponsor.
     pub(super) sponsored: bool,
     /// Messages since the last look, blocks not counted: those are bounded by what was asked.
@@ -61,6 +65,8 @@ impl Neighbour {
             credit: 0,
             greeted: false,
             full: false,
+            by_neighbour: false,
+            sought: None,
             sponsored: false,
             words: 0,
             pair: Pair::default(),

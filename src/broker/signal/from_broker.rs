@@ -1,7 +1,7 @@
 //! What the broker says to a visitor.
 
 use crate::{
-    broker::signal::{Body, MESSAGE_MAX},
+    broker::signal::{Body, Chunk, FROM_BROKER_MAX},
     swarm::{PeerFault, wire::Reader},
 };
 
@@ -34,6 +34,13 @@ pub enum FromBroker {
     },
     /// The page is calm: leave.
     Calm,
+    /// Bytes of the page, from the origin.
+    Chunk(Chunk),
+    /// This neighbour's seed waits: it may be given 16 KiB more than it would be trusted with.
+    Sponsor {
+        /// The neighbour.
+        visitor: u32,
+    },
 }
 
 impl FromBroker {
@@ -61,6 +68,11 @@ impl FromBroker {
                 out.extend_from_slice(&visitor.to_be_bytes());
             }
             Self::Calm => out.push(CALM),
+            Self::Chunk(chunk) => chunk.write(&mut out),
+            Self::Sponsor { visitor } => {
+                out.push(SPONSOR);
+                out.extend_from_slice(&visitor.to_be_bytes());
+            }
         }
         out
     }
@@ -70,7 +82,7 @@ impl FromBroker {
     /// # Errors
     /// The first [`PeerFault`] that the form shows.
     pub fn decode(bytes: &[u8]) -> Result<Self, PeerFault> {
-        if bytes.len() > MESSAGE_MAX {
+        if bytes.len() > FROM_BROKER_MAX {
             return Err(PeerFault::Long);
         }
         let mut reader = Reader::new(bytes);
@@ -90,6 +102,10 @@ impl FromBroker {
                 visitor: reader.u32()?,
             },
             CALM => Self::Calm,
+            Chunk::TYPE => Self::Chunk(Chunk::read(&mut reader)?),
+            SPONSOR => Self::Sponsor {
+                visitor: reader.u32()?,
+            },
             _ => return Err(PeerFault::Type),
         };
         reader.end()?;
@@ -102,3 +118,4 @@ const MEET: u8 = 0x61;
 const SIGNAL: u8 = 0x62;
 const GONE: u8 = 0x63;
 const CALM: u8 = 0x64;
+const SPONSOR: u8 = 0x66;

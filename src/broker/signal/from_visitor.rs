@@ -1,7 +1,7 @@
 //! What a visitor says to the broker.
 
 use crate::{
-    broker::signal::{Body, MESSAGE_MAX},
+    broker::signal::{Body, MESSAGE_MAX, Spare},
     swarm::{PeerFault, message::VERSION, wire::Reader},
 };
 
@@ -46,6 +46,8 @@ pub enum FromVisitor {
         /// Milliseconds from the introduction to the outcome; the largest value stands for all above it.
         milliseconds: u16,
     },
+    /// What the origin may send when it has nothing better to do.
+    Spare(Spare),
 }
 
 /// Payload bytes of a visit so far, as the visitor tells them: a claim, not a fact.
@@ -102,6 +104,7 @@ impl FromVisitor {
                 out.push(u8::from(*outcome == Outcome::Failed));
                 out.extend_from_slice(&milliseconds.to_be_bytes());
             }
+            Self::Spare(spare) => spare.write(&mut out),
         }
         out
     }
@@ -135,6 +138,7 @@ impl FromVisitor {
                 outcome: read_outcome(&mut reader)?,
                 milliseconds: reader.u16()?,
             },
+            Spare::TYPE => Self::Spare(Spare::read(&mut reader)?),
             _ => return Err(PeerFault::Type),
         };
         reader.end()?;

@@ -17,7 +17,11 @@ mod cancel;
 mod have;
 mod hello;
 mod lack;
+mod meet;
 mod proof;
+mod relayed;
+mod seek;
+mod signal;
 
 use bytes::Bytes;
 
@@ -27,7 +31,11 @@ pub use cancel::Cancel;
 pub use have::Have;
 pub use hello::Hello;
 pub use lack::Lack;
+pub use meet::Meet;
 pub use proof::Proof;
+pub use relayed::Relayed;
+pub use seek::Seek;
+pub use signal::Signal;
 
 use crate::swarm::{PeerFault, wire::Reader};
 
@@ -61,6 +69,14 @@ pub enum Message {
     Block(Block),
     /// See [`Lack`].
     Lack(Lack),
+    /// See [`Seek`].
+    Seek(Seek),
+    /// See [`Meet`].
+    Meet(Meet),
+    /// See [`Signal`].
+    Signal(Signal),
+    /// See [`Relayed`].
+    Relayed(Relayed),
 }
 
 impl Message {
@@ -76,6 +92,10 @@ impl Message {
             Self::Proof(proof) => proof.write(&mut out),
             Self::Block(block) => block.write(&mut out),
             Self::Lack(lack) => lack.write(&mut out),
+            Self::Seek(seek) => seek.write(&mut out),
+            Self::Meet(meet) => meet.write(&mut out),
+            Self::Signal(signal) => signal.write(&mut out),
+            Self::Relayed(relayed) => relayed.write(&mut out),
         }
         out
     }
@@ -97,6 +117,10 @@ impl Message {
             Proof::TYPE => Self::Proof(Proof::read(&mut reader)?),
             Block::TYPE => return Block::read(reader, &bytes).map(Self::Block),
             Lack::TYPE => Self::Lack(Lack::read(&mut reader)?),
+            Seek::TYPE => Self::Seek(Seek::read(&mut reader)?),
+            Meet::TYPE => Self::Meet(Meet::read(&mut reader)?),
+            Signal::TYPE => Self::Signal(Signal::read(&mut reader)?),
+            Relayed::TYPE => Self::Relayed(Relayed::read(&mut reader)?),
             _ => return Err(PeerFault::Type),
         };
         reader.end()?;

@@ -1,6 +1,5 @@
 //! Which candidates are worth handing on: those that can be reached from outside. A visitor's own network is nobody
 //! else's business.
-#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,7 +9,7 @@ use crate::swarm::{Candidate, candidate::Host};
 ///
 /// An IPv4 address in IPv6 clothes is undressed first: `::ffff:127.0.0.1` was a way around such rules in other servers
 /// (CVE-2026-27624).
-pub(super) fn reachable(candidate: Candidate, lan: bool) -> Option<Candidate> {
+pub(crate) fn reachable(candidate: Candidate, lan: bool) -> Option<Candidate> {
     let Host::Address(address) = candidate.host else {
         return lan.then_some(candidate);
     };
