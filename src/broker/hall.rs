@@ -16,7 +16,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
 
 use crate::{
     broker::{
-        Envelope, Full, Heard, Reported, Room, Rules,
+        Envelope, Full, Heard, Reported, Room, Rules, Sample,
         service::Refusal,
         signal::{FromBroker, FromVisitor, Outcome, Report},
     },
@@ -123,6 +123,10 @@ impl Hall {
 
     pub(super) fn reported(&self) -> Reported {
         self.lock().room.reported()
+    }
+
+    pub(super) fn sample(&self, most: usize) -> Sample {
+        self.lock().room.sample(most)
     }
 
     fn introduced(&self, met: usize) {

@@ -45,7 +45,7 @@ mod session;
 mod udp;
 
 pub use crate::content::RoomId;
-pub use room::{Envelope, Full, Heard, Reported, Room, Rules};
+pub use room::{Envelope, Full, Heard, Reported, Room, Rules, Sample, Seen};
 #[cfg(feature = "layer")]
 pub use service::{Broker, Totals};
 pub use settings::{Settings, SettingsError};

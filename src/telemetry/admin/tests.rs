@@ -108,6 +108,13 @@ async fn the_rest_answers() {
         ("/status.css", StatusCode::OK, "/* The operators' page"),
         ("/status.js", StatusCode::OK, "// The operators' page"),
         ("/status.json", StatusCode::OK, r#"{"visitors":7,"#),
+        (
+            "/room.json?page=example.org/a%20b",
+            StatusCode::OK,
+            r#"{"visitors":3,"#,
+        ),
+        ("/room.json?page=example.org/c", StatusCode::NOT_FOUND, "nobody"),
+        ("/room.json", StatusCode::BAD_REQUEST, "which page?"),
         ("/metrics", StatusCode::OK, "# HELP"),
         ("/healthz", StatusCode::OK, "ok"),
         ("/crowd", StatusCode::METHOD_NOT_ALLOWED, ""),
@@ -136,6 +143,13 @@ impl Observed for Site {
             visitors: 7,
             ..Status::default()
         }
+    }
+
+    fn room(&self, page: &str) -> Option<Room> {
+        (page == "example.org/a b").then(|| Room {
+            visitors: 3,
+            ..Room::default()
+        })
     }
 
     fn force(&self, target: &Target, mode: Mode) -> Result<(), ForceError> {
