@@ -14,7 +14,7 @@ use crate::{
     broker::{self, Broker, Stun, TokenKey},
     content::{self, Store},
     crowd::{self, Crowds},
-    layer::{self, carrier::Carrier},
+    layer::{self, NoticeSettings, carrier::Carrier, notice::Notice},
     telemetry::series,
 };
 
@@ -29,6 +29,8 @@ pub struct Settings {
     pub content: content::Settings,
     /// How far and for whom a hot page is carried.
     pub carry: layer::Settings,
+    /// What visitors of a carried page are told.
+    pub notice: NoticeSettings,
     /// How visitors meet.
     pub broker: broker::Settings,
 }
@@ -42,6 +44,7 @@ impl Settings {
         self.crowd.check()?;
         self.content.check()?;
         self.carry.check()?;
+        self.notice.check()?;
         Ok(self.broker.check()?)
     }
 }
@@ -59,6 +62,9 @@ pub enum ConfigError {
     /// Of `[carry]`.
     #[error("[carry] {0}")]
     Carry(#[from] layer::SettingsError),
+    /// Of `[notice]`.
+    #[error("[notice] {0}")]
+    Notice(#[from] layer::NoticeError),
     /// Of `[broker]`.
     #[error("[broker] {0}")]
     Broker(#[from] broker::SettingsError),
@@ -126,6 +132,7 @@ impl Builder {
             crowd,
             content,
             carry,
+            notice,
             broker,
         } = self.settings;
         let broker = Broker::new(broker, TokenKey::random(&mut rand::rng()));
@@ -135,7 +142,7 @@ impl Builder {
         let store = Store::new(content)?;
         let carrier = Arc::new(Carrier::new(
             crowds,
-            carry,
+            (carry, Notice::new(&notice)),
             store,
             Arc::new(introductions),
             started,
