@@ -3,9 +3,9 @@
 //!
 //! | route | what |
 //! |---|---|
-//! | `GET /`, `/status` | a live page; its files are `/status.css` and `/status.js` |
+//! | `GET /`, `/status` | a live page; its files are `/status.css`, `/status.js` and `/room.js` |
 //! | `GET /status.json` | [`Status`] |
-//! | `GET /room.json?page=KEY` | [`Room`]: some visitors of a page, and their links; `404` if nobody is there |
+//! | `GET /room.json?page=KEY` | [`Room`]: some visitors of a page, and their links; `404` if it has no crowd |
 //! | `GET /metrics` | the text of the recorder, where there is one |
 //! | `GET /events` | every [`Event`] from now on, as server-sent events |
 //! | `GET /healthz` | `200` while the process serves |
@@ -35,7 +35,7 @@ use crate::crowd::{ForceError, Mode};
 pub trait Observed: Send + Sync + 'static {
     /// The status at this moment.
     fn status(&self) -> Status;
-    /// Some visitors of the page with this key, or none if it has no room.
+    /// Some visitors of the page with this key, or none if it has no crowd.
     fn room(&self, page: &str) -> Option<Room>;
     /// Overrules the detector for one page, or gives the page back to it.
     fn force(&self, target: &Target, mode: Mode) -> Result<(), ForceError>;
@@ -94,6 +94,10 @@ pub fn router(observed: Arc<dyn Observed>) -> Router {
             "/status.js",
             get(|| file("text/javascript", include_str!("page/status.js"))),
         )
+        .route(
+            "/room.js",
+            get(|| file("text/javascript", include_str!("page/room.js"))),
+        )
         .route("/status.json", get(status))
         .route("/room.json", get(room))
         .route("/metrics", get(metrics))
@@ -134,7 +138,7 @@ async fn room(State(observed): State<Arc<dyn Observed>>, RawQuery(query): RawQue
     };
     match observed.room(&page) {
         Some(room) => ([(header::CACHE_CONTROL, "no-store")], Json(room)).into_response(),
-        None => (StatusCode::NOT_FOUND, "nobody is in a room of this page\n").into_response(),
+        None => (StatusCode::NOT_FOUND, "this page has no crowd\n").into_response(),
     }
 }
 
