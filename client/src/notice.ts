@@ -22,14 +22,12 @@ function begin(api: Flashback): void {
   const word = remembered();
   if (word === OFF) api.off();
   if (word) return;
-  const look = (): void => {
+  const looking = setInterval(() => {
     const { peer, given } = api.stats();
-    if (api.state !== "carrying" || peer + given === 0) return;
-    for (const event of EVENTS) api.removeEventListener(event, look);
-    show(api);
-  };
-  for (const event of EVENTS) api.addEventListener(event, look);
-  look();
+    const told = api.state === "carrying" && peer + given > 0;
+    if (told || api.state === "off") clearInterval(looking);
+    if (told) show(api);
+  }, LOOK);
 }
 
 function show(api: Flashback): void {
@@ -59,7 +57,7 @@ function show(api: Flashback): void {
     const { peer, given } = api.stats();
     figures.textContent = texts.figures.replace("{got}", size(peer, language)).replace("{given}", size(given, language));
   };
-  const counting = setInterval(count, REDRAW);
+  const counting = setInterval(count, LOOK);
   const leave = (): void => {
     clearInterval(counting);
     host.remove();
@@ -76,7 +74,8 @@ function show(api: Flashback): void {
     figures.remove();
   });
   close.addEventListener("click", () => {
-    remember(CLOSED);
+    // Whoever switched it off before has said more than that.
+    if (remembered() !== OFF) remember(CLOSED);
     leave();
   });
   // The crowd is over, or something failed: nothing is carried, so there is nothing to say.
@@ -133,9 +132,8 @@ function remember(word: string): void {
 const KEY = "flashback-notice";
 const OFF = "off";
 const CLOSED = "closed";
-const EVENTS = ["state", "links", "objects"] as const;
-/** Milliseconds between two looks at the figures. */
-const REDRAW = 1_000;
+/** Milliseconds between two looks at the figures: what is given is told by no event. */
+const LOOK = 1_000;
 
 const TEXTS = {
   en: {
