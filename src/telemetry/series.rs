@@ -79,6 +79,18 @@ mod tests {
     }
 
     #[test]
+    fn counters_and_histograms_are_there_before_they_step() {
+        let recorder = metrics_util::debugging::DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        metrics::with_local_recorder(&recorder, begin);
+        let begun = snapshotter.snapshot().into_vec();
+        let begun: Vec<_> = begun.iter().map(|(key, ..)| key.key().name()).collect();
+        for metric in ALL.iter().filter(|metric| metric.kind != Kind::Gauge) {
+            assert!(begun.contains(&metric.name), "{}", metric.name);
+        }
+    }
+
+    #[test]
     fn a_listener_pays_for_few_series() {
         let all: usize = ALL.iter().map(|metric| series(metric).len()).sum();
         assert!(all < 200, "{all} series before the first visitor");
