@@ -440,11 +440,17 @@ fn the_containers_get_the_files_that_there_are() {
     assert_eq!(grafana[folder], "grafana/dashboards");
     assert_eq!(grafana["/etc/grafana/provisioning"], "grafana/provisioning");
     let source = yaml("grafana/provisioning/datasources/prometheus.yml")["datasources"][0].clone();
-    assert_eq!(source["url"], "http://prometheus:9090", "the service and its port");
+    assert_eq!(
+        source["url"], "http://prometheus:9090",
+        "the service and its port"
+    );
     for (service, value) in services.as_object().unwrap() {
         for port in value["ports"].as_array().unwrap() {
             let port = port.as_str().unwrap();
-            assert!(port.starts_with("127.0.0.1:"), "{service}: {port} is open to the world");
+            assert!(
+                port.starts_with("127.0.0.1:"),
+                "{service}: {port} is open to the world"
+            );
         }
         let image = value["image"].as_str().unwrap();
         let tag = image.split_once(':').map_or("", |(_, tag)| tag);
