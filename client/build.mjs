@@ -1,4 +1,4 @@
-// Bundles the three scripts into dist/, or with --test the tests into .build/. Same input, same bytes.
+// Bundles the four scripts into dist/, or with --test the tests into .build/. Same input, same bytes.
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 import { minify } from "terser";
@@ -48,4 +48,5 @@ if (process.argv.includes("--test")) {
   await bundle("client.js", "src/main.ts", "iife");
   await bundle("sw.js", "src/worker/sw.ts", "iife");
   await bundle("panel.js", "src/panel.ts", "esm");
+  await bundle("notice.js", "src/notice.ts", "iife");
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
-const budgets = { "client.js": 10 * 1024, "sw.js": 3 * 1024 };
+const budgets = { "client.js": 10 * 1024, "sw.js": 3 * 1024, "notice.js": 2.5 * 1024 };
 let grown = false;
 for (const [name, budget] of Object.entries(budgets)) {
   const size = gzipSync(readFileSync(new URL(`dist/${name}`, import.meta.url)), { level: 9 }).length;

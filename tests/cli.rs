@@ -328,6 +328,64 @@ fn a_second_signal_ends_at_once() {
     assert_eq!(proxy.exit_code(), Some(1));
 }
 
+/// What the log says of a page that is made hot, visited, and made calm again.
+fn log_of_a_crowd(form: &str) -> Vec<String> {
+    let any = "127.0.0.1:0";
+    let arguments = [
+        "demo", "--listen", any, "--admin", any, "--stun", "off", "--log", form,
+    ];
+    let mut child = flashback(&arguments).spawn().unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let lines = BufReader::new(child.stdout.take().unwrap());
+    let mut demo = Serving { child, lines };
+    let site = demo.address("listening http://");
+    let admin = demo.address("admin http://");
+    for mode in ["hot", "calm"] {
+        let order = format!("{{\"url\":\"http://{site}/\",\"mode\":\"{mode}\"}}");
+        let length = order.len();
+        let head = format!("POST /crowd HTTP/1.1\r\nHost: {admin}\r\nContent-Length: {length}");
+        let answer = ask(admin, &format!("{head}\r\nConnection: close\r\n\r\n{order}"));
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        get(site, "/");
+    }
+    demo.signal("TERM");
+    let log: Vec<String> = log.lines().map(Result::unwrap).collect();
+    assert_eq!(demo.exit_code(), Some(0));
+    log
+}
+
+#[test]
+fn each_change_of_state_is_one_line_of_the_log() {
+    let lines = log_of_a_crowd("json");
+    let lines = lines
+        .iter()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"));
+    let changes: Vec<_> = lines
+        .filter(|line: &serde_json::Value| line["fields"]["message"] == "crowd")
+        .map(|line| {
+            assert_eq!(line["level"], "INFO", "{line}");
+            assert!(line["timestamp"].is_string(), "{line}");
+            let field = |name: &str| line["fields"][name].as_str().unwrap().to_owned();
+            for figure in ["scale_s", "rate", "average", "audience"] {
+                assert!(line["fields"][figure].is_number(), "{figure}: {line}");
+            }
+            [field("from"), field("to"), field("rule")].join(" ")
+        })
+        .collect();
+    assert_eq!(changes, ["calm hot manual", "hot calm manual"]);
+
+    let lines = log_of_a_crowd("text");
+    let changes: Vec<_> = lines
+        .iter()
+        .filter(|line| line.contains(": crowd key="))
+        .collect();
+    assert_eq!(changes.len(), 2, "{lines:?}");
+    assert!(
+        changes[0].contains(" from=\"calm\" to=\"hot\" rule=\"manual\""),
+        "{changes:?}"
+    );
+}
+
 #[test]
 fn the_demo_tells_what_to_open_and_serves_it() {
     let any = "127.0.0.1:0";

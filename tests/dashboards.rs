@@ -383,7 +383,10 @@ fn every_alert_has_a_test_and_a_page_of_the_runbook() {
         );
         assert_eq!(
             rule["annotations"]["runbook_url"],
-            format!("runbook.md#{}", name.to_lowercase())
+            format!(
+                "{{{{ with $externalLabels.runbook }}}}{{{{ . }}}}{{{{ else }}}}runbook.md{{{{ end }}}}#{}",
+                name.to_lowercase()
+            )
         );
         assert!(
             ["info", "warning", "critical"]
@@ -399,6 +402,60 @@ fn every_alert_has_a_test_and_a_page_of_the_runbook() {
         .collect();
     let names: Vec<_> = alerts.iter().map(|(name, ..)| name.as_str()).collect();
     assert_eq!(pages, names, "pages of the runbook, in the order of the alerts");
+}
+
+#[test]
+fn the_containers_get_the_files_that_there_are() {
+    let yaml = |path: &str| -> Value { serde_norway::from_str(&text(path)).unwrap() };
+    let services = yaml("grafana/compose.yml")["services"].clone();
+    // Where each container finds what of this folder.
+    let mounts = |service: &str| -> BTreeMap<String, String> {
+        let volumes = services[service]["volumes"].as_array().unwrap().iter();
+        let parts = volumes.map(|volume| volume.as_str().unwrap().split(':').collect::<Vec<_>>());
+        parts
+            .map(|parts| {
+                let [here, there, "ro"] = parts[..] else {
+                    panic!("{parts:?} is not mounted read-only")
+                };
+                let here = here.replacen("./", "grafana/", 1);
+                assert!(file(&here).exists(), "{here}");
+                (there.to_owned(), here)
+            })
+            .collect()
+    };
+    let prometheus = mounts("prometheus");
+    let config = services["prometheus"]["command"][0].as_str().unwrap();
+    let config = config.strip_prefix("--config.file=").unwrap();
+    let config = yaml(&prometheus[config]);
+    for rules in config["rule_files"].as_array().unwrap() {
+        let rules = format!("/etc/prometheus/{}", rules.as_str().unwrap());
+        assert!(prometheus.contains_key(&rules), "{rules}");
+    }
+    // The job that alerts and dashboards speak of.
+    assert_eq!(config["scrape_configs"][0]["job_name"], "flashback");
+
+    let grafana = mounts("grafana");
+    let provider = yaml("grafana/provisioning/dashboards/flashback.yml")["providers"][0].clone();
+    let folder = provider["options"]["path"].as_str().unwrap();
+    assert_eq!(grafana[folder], "grafana/dashboards");
+    assert_eq!(grafana["/etc/grafana/provisioning"], "grafana/provisioning");
+    let source = yaml("grafana/provisioning/datasources/prometheus.yml")["datasources"][0].clone();
+    assert_eq!(
+        source["url"], "http://prometheus:9090",
+        "the service and its port"
+    );
+    for (service, value) in services.as_object().unwrap() {
+        for port in value["ports"].as_array().unwrap() {
+            let port = port.as_str().unwrap();
+            assert!(
+                port.starts_with("127.0.0.1:"),
+                "{service}: {port} is open to the world"
+            );
+        }
+        let image = value["image"].as_str().unwrap();
+        let tag = image.split_once(':').map_or("", |(_, tag)| tag);
+        assert!(!tag.is_empty() && tag != "latest", "{image} names no version");
+    }
 }
 
 #[test]

@@ -522,3 +522,46 @@ async fn it_is_a_layer_for_hyper_too() {
     assert_eq!(told(&carried)["objects"][0]["url"], "/a.jpg");
     server.abort();
 }
+
+#[tokio::test]
+async fn the_notice_is_there_only_where_the_site_wants_it() {
+    for wanted in [false, true] {
+        let mut settings = Settings::default();
+        settings.notice.enabled = wanted;
+        let flashback = Flashback::builder().settings(settings).build().unwrap();
+        let app = site(Arc::default()).layer(flashback.layer());
+        order(&flashback, "hot").await;
+        for request in [navigation("/"), image("/big.jpg").body(Body::empty()).unwrap()] {
+            read(app.clone().oneshot(request).await.unwrap()).await;
+        }
+        let page = text(app.clone().oneshot(navigation("/")).await.unwrap()).await;
+        let (_, scripts) = page.split_once("client.js?v=").expect("the page is carried");
+        assert_eq!(scripts.contains("/.flashback/notice.js?v="), wanted, "{page}");
+        let Some((_, rest)) = scripts.split_once("/.flashback/notice.js") else {
+            let none = app.oneshot(navigation("/.flashback/notice.js")).await.unwrap();
+            assert_eq!(none.status(), StatusCode::NOT_FOUND);
+            continue;
+        };
+        let query = &rest[..rest.find('"').unwrap()];
+        let named = navigation(&format!("/.flashback/notice.js{query}"));
+        let script = app.clone().oneshot(named).await.unwrap();
+        assert_eq!(
+            script.headers()[header::CACHE_CONTROL],
+            "public, max-age=31536000, immutable"
+        );
+        assert!(text(script).await.starts_with("(FLASHBACK_TEXTS=>{"));
+        let other = app
+            .oneshot(navigation("/.flashback/notice.js?v=1"))
+            .await
+            .unwrap();
+        assert_eq!(other.headers()[header::CACHE_CONTROL], "no-cache");
+    }
+}
+
+/// Reads an answer to its end.
+async fn read<B: http_body::Body>(response: Response<B>)
+where
+    B::Error: std::fmt::Debug,
+{
+    response.into_body().collect().await.unwrap();
+}

@@ -79,4 +79,17 @@ export async function until(what, look, right, { within = 60_000, every = 200 } 
   }
 }
 
+/** What `work` comes to, or a failure after so many seconds: whatever hangs, its caller cleans up. */
+export async function bounded(seconds, work) {
+  let late;
+  const end = new Promise((_, reject) => {
+    late = setTimeout(() => reject(new Error(`not done within ${seconds} s`)), seconds * 1_000);
+  });
+  try {
+    return await Promise.race([work(), end]);
+  } finally {
+    clearTimeout(late);
+  }
+}
+
 export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));

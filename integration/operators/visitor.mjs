@@ -33,9 +33,12 @@ export function token(html) {
 export function join(site, token, { fails = 6, fault = false } = {}) {
   const socket = new WebSocket(`${site.replace("http", "ws")}/.flashback/signal`);
   let [origin, peer, given, links, met] = [0, 0, 0, 0, 0];
+  // People and their links differ.
+  const [share, generosity] = [0.5 + 0.48 * Math.random(), 0.15 + 0.8 * Math.random()];
   const report = setInterval(() => {
     if (socket.readyState !== WebSocket.OPEN || links === 0) return;
-    [origin, peer, given] = [origin + 20_000, peer + 120_000, given + 90_000 + Math.round(Math.random() * 30_000)];
+    const got = 120_000 + Math.round(Math.random() * 40_000);
+    [origin, peer, given] = [origin + Math.round(got * (1 - share)), peer + Math.round(got * share), given + Math.round(got * generosity)];
     const message = Buffer.alloc(26);
     message.writeUInt8(0x44);
     [origin, peer, given].forEach((bytes, at) => message.writeBigUInt64BE(BigInt(bytes), 1 + 8 * at));

@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
 
 use crate::{
     broker::{
-        Envelope, Full, Heard, Reported, Room, Rules,
+        Envelope, Full, Heard, Reported, Room, Rules, Sample,
         service::Refusal,
         signal::{Chunk, FromBroker, FromVisitor, Outcome, Report},
     },
@@ -204,6 +204,10 @@ impl Hall {
 
     pub(super) fn reported(&self) -> Reported {
         self.lock().room.reported()
+    }
+
+    pub(super) fn sample(&self, most: usize) -> Sample {
+        self.lock().room.sample(most)
     }
 
     fn introduced(&self, met: usize) {

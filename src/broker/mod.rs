@@ -48,7 +48,7 @@ mod supply;
 mod udp;
 
 pub use crate::content::RoomId;
-pub use room::{Envelope, Full, Heard, Reported, Room, Rules};
+pub use room::{Envelope, Full, Heard, Reported, Room, Rules, Sample, Seen};
 #[cfg(feature = "layer")]
 pub use service::{Broker, Totals};
 pub use settings::{Settings, SettingsError};

@@ -2,6 +2,8 @@
 //! relays nothing between visitors that it did not introduce.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod sample;
+
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
@@ -14,6 +16,8 @@ use crate::{
     },
     swarm::PeerFault,
 };
+
+pub use sample::{Sample, Seen};
 
 /// The rules of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

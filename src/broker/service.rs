@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::{
     broker::{
-        Origin, Reported, RoomId, Settings, TokenError, TokenKey,
+        Origin, Reported, RoomId, Sample, Settings, TokenError, TokenKey,
         budget::Budget,
         hall::{Hall, Out},
         limit::Seats,
@@ -168,6 +168,12 @@ impl Broker {
     pub fn reported(&self, room: RoomId) -> Reported {
         self.hall(room)
             .map_or_else(Reported::default, |hall| hall.reported())
+    }
+
+    /// Some visitors of a room, for an operator to look at; none if it is not open.
+    #[must_use]
+    pub fn sample(&self, room: RoomId) -> Option<Sample> {
+        self.hall(room).map(|hall| hall.sample(SAMPLE))
     }
 
     /// All rooms together.
@@ -324,6 +330,9 @@ impl fmt::Debug for Broker {
 pub(super) fn shed(reason: &'static str) {
     counter!(metric::SHED, "reason" => reason).increment(1);
 }
+
+/// Visitors that an operator looks at: dots on one screen. A room is locked for the time it takes to copy them, some 100 µs.
+const SAMPLE: usize = 1_000;
 
 fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())

@@ -14,7 +14,7 @@ use crate::{
     broker::{self, Broker, Stun, TokenKey},
     content::{self, Store},
     crowd::{self, Crowds},
-    layer::{self, carrier::Carrier},
+    layer::{self, NoticeSettings, carrier::Carrier, notice::Notice},
     telemetry::series,
     unit::BitRate,
 };
@@ -30,6 +30,8 @@ pub struct Settings {
     pub content: content::Settings,
     /// How far and for whom a hot page is carried.
     pub carry: layer::Settings,
+    /// What visitors of a carried page are told.
+    pub notice: NoticeSettings,
     /// How visitors meet.
     pub broker: broker::Settings,
 }
@@ -43,6 +45,7 @@ impl Settings {
         self.crowd.check()?;
         self.content.check()?;
         self.carry.check()?;
+        self.notice.check()?;
         Ok(self.broker.check()?)
     }
 }
@@ -60,6 +63,9 @@ pub enum ConfigError {
     /// Of `[carry]`.
     #[error("[carry] {0}")]
     Carry(#[from] layer::SettingsError),
+    /// Of `[notice]`.
+    #[error("[notice] {0}")]
+    Notice(#[from] layer::NoticeError),
     /// Of `[broker]`.
     #[error("[broker] {0}")]
     Broker(#[from] broker::SettingsError),
@@ -136,6 +142,7 @@ impl Builder {
             crowd,
             content,
             carry,
+            notice,
             broker,
         } = self.settings;
         let broker = Broker::new(broker, TokenKey::random(&mut rand::rng()));
@@ -149,7 +156,7 @@ impl Builder {
         let store = Store::new(content)?;
         let carrier = Arc::new(Carrier::new(
             crowds,
-            carry,
+            (carry, Notice::new(&notice)),
             store,
             Arc::new(introductions),
             started,

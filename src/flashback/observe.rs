@@ -6,11 +6,12 @@ use tokio::sync::broadcast;
 
 use super::Flashback;
 use crate::{
+    broker::Seen,
     crowd::{self, ForceError, Mode, State},
     telemetry::{
         Event, Referrer, Status,
         admin::{Observed, Target},
-        status::{Bytes, Crowd, CrowdState, Totals},
+        status::{Bytes, Crowd, CrowdState, Room, Totals, Visitor},
     },
 };
 
@@ -38,6 +39,23 @@ impl Observed for Flashback {
                 },
             },
         }
+    }
+
+    fn room(&self, page: &str) -> Option<Room> {
+        let pages = self.whole.carrier.pages.all();
+        let page = pages.iter().find(|hot| hot.key.as_str() == page)?;
+        let sample = self.whole.broker.sample(page.room).unwrap_or_default();
+        let visitor = |seen: &Seen| Visitor {
+            id: seen.id,
+            origin: seen.origin,
+            peer: seen.peer,
+            given: seen.given,
+        };
+        Some(Room {
+            visitors: sample.visitors as u64,
+            sample: sample.seen.iter().map(visitor).collect(),
+            links: sample.links,
+        })
     }
 
     fn force(&self, target: &Target, mode: Mode) -> Result<(), ForceError> {

@@ -21,58 +21,84 @@ pub(super) fn client_url() -> String {
 }
 
 /// The file of this name, if it is one of ours.
-pub(super) async fn answer(name: &str, query: Option<&str>, visitor: &HeaderMap) -> Option<Response<Body>> {
-    let asset = ASSETS.iter().find(|asset| asset.name == name)?;
-    let (body, coding) = asset.coded(visitor).await;
-    let mut response = Response::new(Body::from(body));
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/javascript; charset=utf-8"),
-    );
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    if let Some(coding) = coding {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
-    }
-    let named = query.and_then(|query| query.strip_prefix("v=")) == Some(version());
-    let lifetime = if named && !asset.worker {
-        "public, max-age=31536000, immutable"
-    } else {
-        "no-cache"
-    };
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(lifetime));
-    if asset.worker {
-        // The worker lies under the prefix but has to answer for the whole site.
-        headers.insert(
-            HeaderName::from_static("service-worker-allowed"),
-            HeaderValue::from_static("/"),
-        );
-    }
-    Some(response)
+pub(super) fn find(name: &str) -> Option<&'static Asset> {
+    ASSETS.iter().find(|asset| asset.name == name)
+}
+
+/// The start of the files' digest, in hexadecimal: names a build in URLs.
+pub(super) fn digest<'a>(files: impl Iterator<Item = &'a [u8]>) -> String {
+    let mut hash = Sha256::new();
+    files.for_each(|file| hash.update(file));
+    hash.finalize()
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// One file in its codings.
-struct Asset {
+#[derive(Debug)]
+pub(super) struct Asset {
     name: &'static str,
-    plain: &'static [u8],
+    pub(super) plain: Bytes,
     worker: bool,
     brotli: OnceCell<Bytes>,
     gzip: OnceCell<Bytes>,
 }
 
 impl Asset {
-    const fn new(name: &'static str, plain: &'static [u8], worker: bool) -> Self {
+    pub(super) const fn script(name: &'static str, plain: Bytes) -> Self {
         Self {
             name,
             plain,
-            worker,
+            worker: false,
             brotli: OnceCell::const_new(),
             gzip: OnceCell::const_new(),
         }
+    }
+
+    const fn worker(mut self) -> Self {
+        self.worker = true;
+        self
+    }
+
+    /// The file; to be kept for ever, if the request's query names this `version`.
+    pub(super) async fn answer(
+        &self,
+        version: &str,
+        query: Option<&str>,
+        visitor: &HeaderMap,
+    ) -> Response<Body> {
+        let (body, coding) = self.coded(visitor).await;
+        let mut response = Response::new(Body::from(body));
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/javascript; charset=utf-8"),
+        );
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        if let Some(coding) = coding {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+        }
+        let named = query.and_then(|query| query.strip_prefix("v=")) == Some(version);
+        let lifetime = if named && !self.worker {
+            "public, max-age=31536000, immutable"
+        } else {
+            "no-cache"
+        };
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(lifetime));
+        if self.worker {
+            // The worker lies under the prefix but has to answer for the whole site.
+            headers.insert(
+                HeaderName::from_static("service-worker-allowed"),
+                HeaderValue::from_static("/"),
+            );
+        }
+        response
     }
 
     /// The file as this visitor takes it, and the coding's name.
@@ -88,18 +114,18 @@ impl Asset {
         let (name, cell) = match () {
             () if accepts("br") => ("br", &self.brotli),
             () if accepts("gzip") => ("gzip", &self.gzip),
-            () => return (Bytes::from_static(self.plain), None),
+            () => return (self.plain.clone(), None),
         };
         match cell.get_or_try_init(|| self.compressed(name)).await {
             Ok(bytes) => (bytes.clone(), Some(name)),
-            Err(_) => (Bytes::from_static(self.plain), None),
+            Err(_) => (self.plain.clone(), None),
         }
     }
 
     async fn compressed(&self, coding: &'static str) -> Result<Bytes, axum::Error> {
         let mut wanted = HeaderMap::new();
         wanted.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding));
-        let mut response = Response::new(Body::from(self.plain));
+        let mut response = Response::new(Body::from(self.plain.clone()));
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/javascript"));
@@ -112,17 +138,19 @@ impl Asset {
 }
 
 static ASSETS: [Asset; 3] = [
-    Asset::new("client.js", include_bytes!("../../client/dist/client.js"), false),
-    Asset::new("sw.js", include_bytes!("../../client/dist/sw.js"), true),
-    Asset::new("panel.js", include_bytes!("../../client/dist/panel.js"), false),
+    Asset::script(
+        "client.js",
+        Bytes::from_static(include_bytes!("../../client/dist/client.js")),
+    ),
+    Asset::script(
+        "sw.js",
+        Bytes::from_static(include_bytes!("../../client/dist/sw.js")),
+    )
+    .worker(),
+    Asset::script(
+        "panel.js",
+        Bytes::from_static(include_bytes!("../../client/dist/panel.js")),
+    ),
 ];
 
-static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let mut hash = Sha256::new();
-    ASSETS.iter().for_each(|asset| hash.update(asset.plain));
-    hash.finalize()
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-});
+static VERSION: LazyLock<String> = LazyLock::new(|| digest(ASSETS.iter().map(|asset| &asset.plain[..])));

@@ -16,6 +16,7 @@ use tokio::sync::broadcast;
 use super::{
     Depth, Settings, address,
     introducer::Introducer,
+    notice::Notice,
     pages::{HotPage, Pages, referring_page},
     tally::Tally,
 };
@@ -33,6 +34,8 @@ pub(crate) struct Carrier {
     pub(crate) pages: Pages,
     pub(crate) tally: Tally,
     pub(crate) settings: Settings,
+    /// What visitors are told, where the site wants it.
+    pub(crate) notice: Option<Notice>,
     pub(crate) introducer: Arc<dyn Introducer>,
     events: broadcast::Sender<Event>,
     /// Time zero of the detector, and the wall clock then: durations come from the monotonic clock alone.
@@ -69,7 +72,7 @@ pub(super) struct Part {
 impl Carrier {
     pub(crate) fn new(
         crowds: Crowds,
-        settings: Settings,
+        (settings, notice): (Settings, Option<Notice>),
         store: Store,
         introducer: Arc<dyn Introducer>,
         started: (Instant, SystemTime),
@@ -81,6 +84,7 @@ impl Carrier {
             pages: Pages::default(),
             tally: Tally::default(),
             settings,
+            notice,
             introducer,
             events,
             started,

@@ -17,6 +17,7 @@
 //! | `fetch` | one fetch from the inner service for all who ask at once |
 //! | [`gate`], [`csp`] | which requests and responses may become a carried page |
 //! | [`inject`] | the script, the manifest and the hold, put into the HTML as it streams |
+//! | `notice` | what visitors are told, where the site wants it |
 //! | `pages`, `count`, `tally` | the hot pages, and what they cost |
 //!
 //! # Use
@@ -54,6 +55,7 @@ mod future;
 pub(crate) mod introducer;
 #[allow(clippy::module_inception)] // tower's own name for the role
 mod layer;
+pub(crate) mod notice;
 mod object;
 mod page;
 pub(crate) mod pages;
@@ -65,6 +67,7 @@ pub(crate) mod tally;
 pub use address::PeerAddr;
 pub use future::ResponseFuture;
 pub use layer::FlashbackLayer;
+pub use notice::{NoticeError, NoticeSettings, NoticeTexts};
 pub use reserved::PREFIX;
 pub use service::FlashbackService;
 pub use settings::{Depth, PathDepth, Settings, SettingsError};

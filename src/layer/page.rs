@@ -21,6 +21,7 @@ use super::{
     gate::{self, Injection, Passed},
     inject::{self, Injected, Plan, Snippet, Variant},
     introducer::Stun,
+    notice::Notice,
     pages::Listed,
 };
 use crate::{
@@ -168,6 +169,7 @@ impl Visited<'_> {
         let stun = carrier.introducer.stun();
         let snippet = Snippet {
             client: &asset::client_url(),
+            notice: carrier.notice.as_ref().map(Notice::url),
             room: &visit.page.room.to_string(),
             token: &carrier.introducer.token(visit.page.room, visit.visitor),
             hold: (visit.depth == Depth::Media).then_some(carrier.settings.hold),
@@ -206,7 +208,12 @@ fn variant(carrier: &Carrier, visit: &Visit) -> Variant {
         .unwrap_or_default()
         .as_secs();
     let period = seconds / (carrier.introducer.token_life().as_secs() / 2).max(1);
-    Variant::new(&format!("{}.{}.{period}", asset::version(), visit.page.room))
+    let notice = carrier.notice.as_ref().map_or("", Notice::version);
+    Variant::new(&format!(
+        "{}{notice}.{}.{period}",
+        asset::version(),
+        visit.page.room
+    ))
 }
 
 /// The reason of a request whose own address cannot be read, next to those of the gate.

@@ -8,9 +8,10 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use metrics::counter;
 
 use super::{
-    asset,
+    asset::{self, Asset},
     carrier::Carrier,
     count::{Source, counted},
+    notice,
     pages::HotPage,
 };
 use crate::{
@@ -40,15 +41,26 @@ pub(super) async fn answer(carrier: Arc<Carrier>, parts: Parts) -> Response<Body
     match name.split_once('/') {
         None if name == "live" => live(&carrier),
         None if name == "signal" => signal(&carrier, parts).await,
-        None => match asset::answer(name, parts.uri.query(), &parts.headers).await {
+        None => match file(&carrier, name) {
             // Part of what a crowd costs, whichever of its pages the browser came from.
-            Some(asset) => counted(asset, Source::Store, &carrier, None),
+            Some((asset, version)) => {
+                let answer = asset.answer(version, parts.uri.query(), &parts.headers).await;
+                counted(answer, Source::Store, &carrier, None)
+            }
             None => not_found(),
         },
         Some(("object", digest)) => object(&carrier, digest, &parts.headers),
         Some(("digests", digest)) => digests(&carrier, digest),
         Some(_) => not_found(),
     }
+}
+
+/// A file of the client, and what names its build.
+fn file<'a>(carrier: &'a Carrier, name: &str) -> Option<(&'a Asset, &'a str)> {
+    if let Some(notice) = carrier.notice.as_ref().filter(|_| name == notice::NAME) {
+        return Some((notice.asset(), notice.version()));
+    }
+    Some((asset::find(name)?, asset::version()))
 }
 
 /// Asked by a worker that no page has greeted: is there still anything for it to do?

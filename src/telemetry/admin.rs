@@ -3,8 +3,9 @@
 //!
 //! | route | what |
 //! |---|---|
-//! | `GET /`, `/status` | a live page; its files are `/status.css` and `/status.js` |
+//! | `GET /`, `/status` | a live page; its files are `/status.css`, `/status.js` and `/room.js` |
 //! | `GET /status.json` | [`Status`] |
+//! | `GET /room.json?page=KEY` | [`Room`]: some visitors of a page, and their links; `404` if it has no crowd |
 //! | `GET /metrics` | the text of the recorder, where there is one |
 //! | `GET /events` | every [`Event`] from now on, as server-sent events |
 //! | `GET /healthz` | `200` while the process serves |
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::State,
+    extract::{RawQuery, State},
     response::{
         Html, IntoResponse, Response,
         sse::{self, KeepAlive, Sse},
@@ -27,13 +28,15 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::{Event, Status};
+use super::{Event, Status, status::Room};
 use crate::crowd::{ForceError, Mode};
 
 /// What the routes need of the whole. [`Flashback`](crate::Flashback) is one.
 pub trait Observed: Send + Sync + 'static {
     /// The status at this moment.
     fn status(&self) -> Status;
+    /// Some visitors of the page with this key, or none if it has no crowd.
+    fn room(&self, page: &str) -> Option<Room>;
     /// Overrules the detector for one page, or gives the page back to it.
     fn force(&self, target: &Target, mode: Mode) -> Result<(), ForceError>;
     /// Every event from now on.
@@ -91,7 +94,12 @@ pub fn router(observed: Arc<dyn Observed>) -> Router {
             "/status.js",
             get(|| file("text/javascript", include_str!("page/status.js"))),
         )
+        .route(
+            "/room.js",
+            get(|| file("text/javascript", include_str!("page/room.js"))),
+        )
         .route("/status.json", get(status))
+        .route("/room.json", get(room))
         .route("/metrics", get(metrics))
         .route("/events", get(events))
         .route("/healthz", get(async || "ok\n"))
@@ -120,6 +128,18 @@ async fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
 
 async fn status(State(observed): State<Arc<dyn Observed>>) -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "no-store")], Json(observed.status()))
+}
+
+async fn room(State(observed): State<Arc<dyn Observed>>, RawQuery(query): RawQuery) -> Response {
+    let query = query.unwrap_or_default();
+    let Some((_, page)) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "page")
+    else {
+        return (StatusCode::BAD_REQUEST, "which page? /room.json?page=KEY\n").into_response();
+    };
+    match observed.room(&page) {
+        Some(room) => ([(header::CACHE_CONTROL, "no-store")], Json(room)).into_response(),
+        None => (StatusCode::NOT_FOUND, "this page has no crowd\n").into_response(),
+    }
 }
 
 async fn metrics(State(observed): State<Arc<dyn Observed>>) -> Response {

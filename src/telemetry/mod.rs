@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`metric`] | the one list of all metrics: dashboards, documentation and recorder are checked against it |
 //! | [`event`] | a change of state of a page, as `/events` and webhooks say it |
-//! | [`status`] | the shape of `/status.json` |
+//! | [`status`] | the shapes of `/status.json` and `/room.json` |
 //! | [`admin`] | the routes for operators; mount them where nobody else can reach |
 
 pub mod admin;

@@ -1,15 +1,21 @@
-//! Every counter from the first moment on, at zero. A counter that appears with its first step hides this step from
-//! Prometheus, whose `rate` and `increase` need two samples: the first crowd, or the first fault, would raise no alert.
+//! Every counter and histogram from the first moment on, at zero. A series that appears with its first step hides this
+//! step from Prometheus, whose `rate` and `increase` need two samples: the first crowd, or the first fault, would raise no
+//! alert, and the first crowd would have no detection delay.
 
-use metrics::{Label as Pair, counter, gauge};
+use metrics::{Label as Pair, counter, gauge, histogram};
 
 use super::metric::{self, ALL, INJECT, INTERNAL, Kind, Metric, ORIGIN, ORIGIN_TIMEOUT};
 
-/// Tells the installed recorder all series of all counters. Without a recorder it does nothing.
+/// Tells the installed recorder all series of all counters and histograms. Without a recorder it does nothing.
 pub(crate) fn begin() {
-    for metric in ALL.iter().filter(|metric| metric.kind == Kind::Counter) {
+    for metric in ALL {
         for pairs in series(metric) {
-            counter!(metric.name, pairs).increment(0);
+            match metric.kind {
+                Kind::Counter => counter!(metric.name, pairs).increment(0),
+                // Registered without an observation.
+                Kind::Histogram(_) => drop(histogram!(metric.name, pairs)),
+                Kind::Gauge => {}
+            }
         }
     }
     gauge!(metric::VISITORS).increment(0.0);
@@ -70,6 +76,18 @@ mod tests {
                 vec![pair("source", "peer"), pair("by", "visitors")],
             ]
         );
+    }
+
+    #[test]
+    fn counters_and_histograms_are_there_before_they_step() {
+        let recorder = metrics_util::debugging::DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        metrics::with_local_recorder(&recorder, begin);
+        let begun = snapshotter.snapshot().into_vec();
+        let begun: Vec<_> = begun.iter().map(|(key, ..)| key.key().name()).collect();
+        for metric in ALL.iter().filter(|metric| metric.kind != Kind::Gauge) {
+            assert!(begun.contains(&metric.name), "{}", metric.name);
+        }
     }
 
     #[test]

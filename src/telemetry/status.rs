@@ -1,4 +1,4 @@
-//! The shape of `/status.json`. Fields may be added, never renamed: scripts and dashboards of operators read it.
+//! The shapes of `/status.json` and `/room.json`. Fields may be added, never renamed: scripts and dashboards of operators read it.
 //! Times are RFC 3339, rates per second, sizes in bytes. It is filled elsewhere, from one moment of the whole.
 
 use std::time::SystemTime;
@@ -67,6 +67,30 @@ pub struct Bytes {
     pub peer: u64,
 }
 
+/// The shape of `/room.json`: some of a page's visitors, and their open links.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// Visitors in the room. More than are listed, if there are too many to be looked at.
+    pub visitors: u64,
+    /// Some of them, or all.
+    pub sample: Vec<Visitor>,
+    /// Open links between those listed, by their numbers. Which way bytes go over one only its two ends know.
+    pub links: Vec<(u32, u32)>,
+}
+
+/// A visitor, as it reports itself: payload bytes of its visit, within bounds, not a measurement of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visitor {
+    /// Its number in the room; never its address.
+    pub id: u32,
+    /// Got from the origin.
+    pub origin: u64,
+    /// Got from other visitors.
+    pub peer: u64,
+    /// Given to other visitors.
+    pub given: u64,
+}
+
 /// Sums since the process started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
@@ -117,6 +141,26 @@ mod tests {
         assert_eq!(
             serde_json::from_value::<Status>(json).expect("what was written is read"),
             status
+        );
+    }
+
+    #[test]
+    fn a_room_is_small_on_the_wire() {
+        let visitor = Visitor {
+            id: 7,
+            origin: 1,
+            peer: 2,
+            given: 3,
+        };
+        let room = Room {
+            visitors: 9,
+            sample: vec![visitor],
+            links: vec![(7, 8)],
+        };
+        let json = serde_json::to_string(&room).expect("a room is JSON");
+        assert_eq!(
+            json,
+            r#"{"visitors":9,"sample":[{"id":7,"origin":1,"peer":2,"given":3}],"links":[[7,8]]}"#
         );
     }
 

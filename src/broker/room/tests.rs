@@ -505,3 +505,66 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_sample_has_the_links_that_were_said_to_be_open() {
+    let mut stage = Stage::new(RULES);
+    let visitors: Vec<u32> = (0..4).map(|_| stage.join()).collect();
+    let [one, two, three, four] = visitors[..] else {
+        panic!("four joined")
+    };
+    // All four were introduced to each other.
+    assert_eq!(stage.room.sample(9).links, [], "nobody has said anything yet");
+    stage.linked(one, two, Outcome::Open);
+    stage.linked(two, one, Outcome::Open);
+    stage.linked(four, three, Outcome::Open);
+    stage.linked(one, three, Outcome::Failed);
+    stage.linked(two, four, Outcome::Open);
+    stage.linked(four, two, Outcome::Failed);
+    let report = Report {
+        origin: 10,
+        peer: 20,
+        given: 5,
+        links: 1,
+    };
+    stage.hear(two, FromVisitor::Report(report));
+
+    let mut sample = stage.room.sample(9);
+    sample.links.sort_unstable();
+    assert_eq!(sample.links, [(one, two), (three, four)]);
+    assert_eq!(sample.visitors, 4);
+    let seen = sample.seen.iter().find(|seen| seen.id == two);
+    assert_eq!(
+        seen,
+        Some(&Seen {
+            id: two,
+            origin: 10,
+            peer: 20,
+            given: 5
+        })
+    );
+    let mut mail = Vec::new();
+    stage.room.leave(one, &mut mail);
+    assert_eq!(stage.room.sample(9).links, [(three, four)]);
+}
+
+#[test]
+fn a_sample_is_bounded_and_stays_the_same() {
+    let mut stage = Stage::new(RULES);
+    let visitors: Vec<u32> = (0..20).map(|_| stage.join()).collect();
+    for &one in &visitors {
+        for &two in &visitors {
+            stage.linked(one, two, Outcome::Open);
+        }
+    }
+    let sample = stage.room.sample(8);
+    assert_eq!((sample.visitors, sample.seen.len()), (20, 8));
+    let seen: HashSet<u32> = sample.seen.iter().map(|seen| seen.id).collect();
+    assert!(!sample.links.is_empty(), "eight of twenty know each other");
+    for (one, two) in &sample.links {
+        assert!(one < two && seen.contains(one) && seen.contains(two));
+    }
+    stage.join();
+    assert_eq!(stage.room.sample(8).seen, sample.seen, "a newcomer moves nobody");
+    assert!(stage.room.sample(50).links.len() > sample.links.len());
+}

@@ -13,6 +13,8 @@ use crate::layer::csp::Allowed;
 pub struct Snippet<'a> {
     /// Path of the script, with its build: `/.flashback/client.js?v=…`.
     pub client: &'a str,
+    /// Path of the notice's script, where the site wants one.
+    pub notice: Option<&'a str>,
     /// The page's room, 16 hexadecimal digits.
     pub room: &'a str,
     /// The visitor's token, base64url.
@@ -88,11 +90,14 @@ impl Snippet<'_> {
         out.push_str(fields);
         out.push_str(",\"objects\":");
         out.push_str(&self.objects.0);
-        out.push_str("}</script>\n<script async data-flashback");
-        push_nonce(&mut out, self.script);
-        out.push_str(" src=\"");
-        push_attribute(&mut out, self.client);
-        out.push_str("\"></script>\n");
+        out.push_str("}</script>\n");
+        for script in [Some(self.client), self.notice].into_iter().flatten() {
+            out.push_str("<script async data-flashback");
+            push_nonce(&mut out, self.script);
+            out.push_str(" src=\"");
+            push_attribute(&mut out, script);
+            out.push_str("\"></script>\n");
+        }
         Ok(out.into())
     }
 }
@@ -179,6 +184,7 @@ mod tests {
     fn with<'a>(objects: &'a Objects, allowed: &'a Allowed) -> Snippet<'a> {
         Snippet {
             client: "/.flashback/client.js?v=1",
+            notice: None,
             room: "0123456789abcdef",
             token: "dG9rZW4",
             hold: Some(Duration::from_millis(300)),
@@ -248,6 +254,25 @@ mod tests {
         assert!(page.contains("<style data-flashback nonce=\"c2\">"), "{page}");
         assert!(
             page.contains("<script async data-flashback nonce=\"s1\" src="),
+            "{page}"
+        );
+    }
+
+    #[test]
+    fn the_notice_comes_behind_the_client_with_the_same_nonce() {
+        let page = Url::parse("https://a.example/").expect("a URL");
+        let policy = "script-src 'nonce-s1'; style-src 'nonce-c2'; worker-src 'self'";
+        let verdict = crate::layer::csp::judge_list(policy, &page).expect("is allowed");
+        let objects = Objects::none();
+        let page = render(&Snippet {
+            notice: Some("/.flashback/notice.js?v=2"),
+            ..with(&objects, &verdict.script)
+        });
+        assert!(
+            page.ends_with(
+                "<script async data-flashback nonce=\"s1\" src=\"/.flashback/client.js?v=1\"></script>\n\
+                 <script async data-flashback nonce=\"s1\" src=\"/.flashback/notice.js?v=2\"></script>\n"
+            ),
             "{page}"
         );
     }

@@ -35,6 +35,8 @@ pub struct Config {
     pub content: crate::content::Settings,
     /// How a hot page is carried.
     pub carry: crate::layer::Settings,
+    /// What visitors of a carried page are told.
+    pub notice: crate::layer::NoticeSettings,
     /// Who meets whom.
     pub broker: crate::broker::Settings,
 }
@@ -73,6 +75,9 @@ impl Config {
         self.carry
             .check()
             .map_err(|error| ConfigError::section("carry", error))?;
+        self.notice
+            .check()
+            .map_err(|error| ConfigError::section("notice", error))?;
         self.broker
             .check()
             .map_err(|error| ConfigError::section("broker", error))
@@ -85,6 +90,7 @@ impl Config {
             crowd: self.crowd.clone(),
             content: self.content.clone(),
             carry: self.carry.clone(),
+            notice: self.notice.clone(),
             broker: self.broker.clone(),
         }
     }
@@ -99,6 +105,7 @@ impl fmt::Display for Config {
         print::section(f, "crowd", &self.crowd)?;
         print::section(f, "content", &self.content)?;
         print::section(f, "carry", &self.carry)?;
+        print::section(f, "notice", &self.notice)?;
         print::section(f, "broker", &self.broker)
     }
 }
@@ -201,6 +208,16 @@ mod tests {
         other.origin.upstream = Some("https://origin.example".parse().expect("an upstream"));
         other.origin.host = HostPolicy::Upstream;
         other.origin.uplink = Some("1500kbit".parse().expect("a rate"));
+        other.notice.texts.insert(
+            "nl".to_owned(),
+            crate::layer::NoticeTexts {
+                carried: "Gedragen.".to_owned(),
+                figures: "{got}, {given}".to_owned(),
+                switch_off: "Uit".to_owned(),
+                off: "\"Uit\".".to_owned(),
+                close: "Sluiten".to_owned(),
+            },
+        );
         assert_eq!(Config::parse(&other.to_string()).expect("the same"), other);
     }
 
@@ -247,6 +264,7 @@ mod tests {
             ("[origin]\nhost = \"mine\"", "mine"),
             ("[origin]\nuplink = \"fast\"", "fast"),
             ("[origin]\nhead_timeout = \"0s\"", "origin.head_timeout"),
+            ("[notice.texts.de]\ncarried = \"Getragen.\"", "figures"),
         ] {
             let error = Config::parse(text).expect_err(text).to_string();
             assert!(error.contains(named), "{text}: '{error}' does not name {named}");

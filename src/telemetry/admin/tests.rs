@@ -107,7 +107,19 @@ async fn the_rest_answers() {
         ("/status", StatusCode::OK, "<!doctype html>"),
         ("/status.css", StatusCode::OK, "/* The operators' page"),
         ("/status.js", StatusCode::OK, "// The operators' page"),
+        ("/room.js", StatusCode::OK, "// A room as a picture"),
         ("/status.json", StatusCode::OK, r#"{"visitors":7,"#),
+        (
+            "/room.json?page=example.org/a%20b",
+            StatusCode::OK,
+            r#"{"visitors":3,"#,
+        ),
+        (
+            "/room.json?page=example.org/c",
+            StatusCode::NOT_FOUND,
+            "this page has no crowd",
+        ),
+        ("/room.json", StatusCode::BAD_REQUEST, "which page?"),
         ("/metrics", StatusCode::OK, "# HELP"),
         ("/healthz", StatusCode::OK, "ok"),
         ("/crowd", StatusCode::METHOD_NOT_ALLOWED, ""),
@@ -136,6 +148,13 @@ impl Observed for Site {
             visitors: 7,
             ..Status::default()
         }
+    }
+
+    fn room(&self, page: &str) -> Option<Room> {
+        (page == "example.org/a b").then(|| Room {
+            visitors: 3,
+            ..Room::default()
+        })
     }
 
     fn force(&self, target: &Target, mode: Mode) -> Result<(), ForceError> {

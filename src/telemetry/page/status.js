@@ -72,13 +72,9 @@ function draw(crowd) {
   if (!card) {
     card = $("crowd").content.firstElementChild.cloneNode(true)
     text(card.querySelector("h3"), named(crowd.key))
-    const buttons = card.querySelector(".buttons")
     // The site as a whole is no page: it has no room, carries nothing and cannot be switched.
-    if (crowd.key === SITE) [buttons, card.querySelector(".share"), card.querySelector(".bytes")].forEach((part) => part.remove())
-    else for (const button of buttons.children) {
-      button.setAttribute("aria-label", `${button.textContent}: ${crowd.key}`)
-      button.onclick = () => order(`http://${crowd.key}`, button.value)
-    }
+    if (crowd.key === SITE) card.querySelectorAll(".buttons, .room, .share, .bytes").forEach((part) => part.remove())
+    else equip(card, crowd.key)
     cards.set(crowd.key, card)
     $("crowds").append(card)
   }
@@ -91,6 +87,17 @@ function draw(crowd) {
   text(why, `Since ${clock(crowd.since)}: ${RULES[crowd.rule] ?? crowd.rule}${scale}. ${room}udience ${percent(crowd.audience)}${from.length ? `, from ${from.join(", ")}` : ""}.`)
   curve(card.querySelector(".rate"), crowd)
   if (crowd.key !== SITE) share(card, crowd.bytes)
+}
+
+function equip(card, key) {
+  for (const button of card.querySelector(".buttons").children) {
+    button.setAttribute("aria-label", `${button.textContent}: ${key}`)
+    button.onclick = () => order(`http://${key}`, button.value)
+  }
+  // One room is looked into unasked; the others on a click, so that a page full of crowds asks for no more than it shows.
+  const room = card.querySelector(".room")
+  room.open = !document.querySelector(".room[open]")
+  room.ontoggle = () => room.open && enter(key, card)
 }
 
 /** Rates of the last five minutes, and the page's own mean as a dashed line. */
@@ -120,6 +127,17 @@ function share(card, of) {
   }
   bar.setAttribute("aria-label", whole ? `${percent(of.peer / whole)} from each other` : "nothing carried yet")
 }
+
+/** Looks into the room of a page. */
+async function enter(key, card) {
+  try {
+    const answer = await fetch(`room.json?page=${encodeURIComponent(key)}`, { cache: "no-store" })
+    picture(card.querySelector(".room figure"), answer.ok ? await answer.json() : NOBODY)
+  } catch {
+    // The status, asked next, says that there is no answer.
+  }
+}
+const NOBODY = { visitors: 0, sample: [], links: [] }
 
 const MEANINGS = {
   hot: "Visitors who open it from now on carry it to each other, whatever the detector thinks, until you say otherwise.",
@@ -172,6 +190,7 @@ async function look() {
     const answer = await fetch("status.json", { cache: "no-store" })
     if (!answer.ok) throw new Error(`status ${answer.status}`)
     show(await answer.json())
+    for (const [key, card] of cards) if (card.querySelector(".room[open]")) await enter(key, card)
     $("live").dataset.live = "yes"
     text($("live"), "live")
   } catch (error) {
