@@ -43,9 +43,11 @@ const PAGE: &str =
 const HOST: &str = "site.example";
 const FRESH: (header::HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=60");
 
-/// 40,000 bytes: two whole chunks and a part.
+/// 40,000 bytes: two whole chunks and a part, no two alike.
 fn picture() -> Bytes {
-    (0..40_000_u32).map(|i| (i * 7 + 3).to_le_bytes()[0]).collect()
+    (0..40_000_u32)
+        .map(|i| (i * 7 + i / 256 + 3).to_le_bytes()[0])
+        .collect()
 }
 
 fn site(fetches: Arc<AtomicUsize>) -> Router {
