@@ -68,7 +68,8 @@ impl<P: Payload> Swarm<P> {
         let hasty = them
             .sought
             .is_some_and(|before| now < before.after(self.rules.seek / 2));
-        if hasty {
+        // Whoever takes to its limit and owes an answer is no neighbour that one would introduce.
+        if hasty || them.limit_since.is_some() {
             return false;
         }
         them.sought = Some(now);
@@ -80,7 +81,7 @@ impl<P: Payload> Swarm<P> {
         let mut others: SmallVec<[u32; 12]> = self
             .neighbours
             .iter()
-            .filter(|other| other.greeted)
+            .filter(|other| other.greeted && other.limit_since.is_none())
             .map(|other| other.link)
             .filter(suits)
             .collect();
