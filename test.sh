@@ -80,6 +80,9 @@ step 'alerts and rules' promtool test rules grafana/tests/alerts.yml grafana/tes
 step 'release build' release --bin flashback --bin origin
 step 'browsers: packages' npm --prefix integration/browser ci
 step 'browsers' npm --prefix integration/browser test
+step 'operators: packages' npm --prefix integration/operators ci
+step 'operators: prometheus' npm --prefix integration/operators run prometheus
+step 'operators: status page' npm --prefix integration/operators run page
 if [[ $full ]]; then
   step 'benchmarks: build' release --bin calm --bin sockets
   step 'cost of calm' target/release/calm

@@ -331,7 +331,7 @@ pub(super) fn shed(reason: &'static str) {
     counter!(metric::SHED, "reason" => reason).increment(1);
 }
 
-/// Visitors that an operator looks at: dots on one screen. A room is locked for the time it takes to copy them, some 100 µs.
+/// Visitors that an operator looks at: dots on one screen, and as many as may be copied while the room is locked.
 const SAMPLE: usize = 1_000;
 
 fn unix_seconds(time: SystemTime) -> u64 {
