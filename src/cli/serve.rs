@@ -13,6 +13,7 @@ use tower_flashback::{
         Config, Server,
         config::{Endpoint, ServerSettings},
         shutdown::Signals,
+        webhook::Webhook,
     },
 };
 
@@ -24,6 +25,8 @@ pub(super) struct Site {
     admin: Option<TcpListener>,
     drain: Duration,
     signals: Signals,
+    /// Tells of crowds until the site ends.
+    _webhook: Option<Webhook>,
     pub(super) flashback: Flashback,
 }
 
@@ -52,13 +55,18 @@ impl Site {
         if let Endpoint::At(address) = settings.stun {
             builder = builder.stun(address);
         }
+        if let Some(uplink) = config.origin.uplink {
+            builder = builder.uplink(uplink);
+        }
         let flashback = builder.build().with_context(|| match settings.stun {
             Endpoint::At(address) => taken(address, "stun"),
             Endpoint::Off => "cannot start".to_owned(),
         })?;
+        let webhook = Webhook::start(&config.webhook, flashback.events())?;
         Ok(Self {
             server,
             admin,
+            _webhook: webhook,
             drain: settings.drain,
             signals,
             flashback,

@@ -9,13 +9,19 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Flashback, Whole, introduce::Introductions, keep_time};
+use super::{
+    Flashback, Whole,
+    introduce::Introductions,
+    keep_time,
+    state::{StateFile, StateSettings, StateSettingsError, keep_state},
+};
 use crate::{
     broker::{self, Broker, Stun, TokenKey},
     content::{self, Store},
     crowd::{self, Crowds},
     layer::{self, carrier::Carrier},
     telemetry::series,
+    unit::BitRate,
 };
 
 /// All settings of the library, a section for each part.
@@ -31,6 +37,8 @@ pub struct Settings {
     pub carry: layer::Settings,
     /// How visitors meet.
     pub broker: broker::Settings,
+    /// What is remembered over a restart.
+    pub state: StateSettings,
 }
 
 impl Settings {
@@ -42,7 +50,8 @@ impl Settings {
         self.crowd.check()?;
         self.content.check()?;
         self.carry.check()?;
-        Ok(self.broker.check()?)
+        self.broker.check()?;
+        Ok(self.state.check()?)
     }
 }
 
@@ -62,6 +71,9 @@ pub enum ConfigError {
     /// Of `[broker]`.
     #[error("[broker] {0}")]
     Broker(#[from] broker::SettingsError),
+    /// Of `[state]`.
+    #[error("[state] {0}")]
+    State(#[from] StateSettingsError),
     /// The STUN responder's address cannot be had.
     #[error("cannot listen for STUN on {addr}: {source}")]
     Stun {
@@ -80,6 +92,7 @@ pub enum ConfigError {
 pub struct Builder {
     settings: Settings,
     stun: Option<SocketAddr>,
+    uplink: Option<BitRate>,
     render: Option<Box<dyn Fn() -> String + Send + Sync>>,
 }
 
@@ -99,6 +112,14 @@ impl Builder {
         self
     }
 
+    /// What the origin can send: a hot page is then carried only from the load on that `carry.engage_at` names. Where the
+    /// uplink is unknown, hot means carried.
+    #[must_use]
+    pub fn uplink(mut self, uplink: BitRate) -> Self {
+        self.uplink = Some(uplink);
+        self
+    }
+
     /// What `/metrics` of [`Flashback::admin`] answers: the text of the recorder that the application installed. The library
     /// installs none.
     #[must_use]
@@ -115,41 +136,44 @@ impl Builder {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
         self.settings.check()?;
         series::begin();
-        let stun = match self.stun {
-            Some(addr) => Some(
-                Stun::bind(addr, self.settings.broker.stun_per_second)
-                    .map_err(|source| ConfigError::Stun { addr, source })?,
-            ),
-            None => None,
-        };
+        let stun = self
+            .stun
+            .map(|addr| bind(addr, &self.settings.broker))
+            .transpose()?;
         let Settings {
             crowd,
             content,
             carry,
             broker,
+            state: StateSettings { file, every },
         } = self.settings;
         let broker = Broker::new(broker, TokenKey::random(&mut rand::rng()));
         let introductions = Introductions::new(broker.clone(), stun.as_ref().map(Stun::local_addr));
         let started = (Instant::now(), SystemTime::now());
-        let crowds = Crowds::new(crowd, started.0.elapsed(), rand::random())?;
+        let state = file.map(|file| Arc::new(StateFile::new(file)));
+        let memory = state.as_ref().map(|file| file.recall()).unwrap_or_default();
+        let crowds = Crowds::with_memory(crowd, started.0.elapsed(), rand::random(), &memory)?;
         let store = Store::new(content)?;
-        let carrier = Arc::new(Carrier::new(
-            crowds,
-            carry,
-            store,
-            Arc::new(introductions),
-            started,
-        ));
+        let carrier = Carrier::new(crowds, carry, store, Arc::new(introductions), started).over(self.uplink);
+        let carrier = Arc::new(carrier);
         runtime.spawn(keep_time(Arc::downgrade(&carrier)));
+        if let Some(file) = &state {
+            runtime.spawn(keep_state(Arc::downgrade(&carrier), Arc::clone(file), every));
+        }
         Ok(Flashback {
             whole: Arc::new(Whole {
                 carrier,
                 broker,
                 stun,
+                state,
                 render: self.render,
             }),
         })
     }
+}
+
+fn bind(addr: SocketAddr, settings: &broker::Settings) -> Result<Stun, ConfigError> {
+    Stun::bind(addr, settings.stun_per_second).map_err(|source| ConfigError::Stun { addr, source })
 }
 
 impl std::fmt::Debug for Builder {
@@ -157,6 +181,7 @@ impl std::fmt::Debug for Builder {
         f.debug_struct("Builder")
             .field("settings", &self.settings)
             .field("stun", &self.stun)
+            .field("uplink", &self.uplink)
             .finish_non_exhaustive()
     }
 }
