@@ -5,13 +5,16 @@ mod builder;
 mod introduce;
 mod larder;
 mod observe;
+mod state;
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::sync::broadcast;
 
 pub use builder::{Builder, ConfigError, Settings};
+pub use state::{StateSettings, StateSettingsError};
 
+use self::state::StateFile;
 use crate::{
     broker::{Broker, Stun},
     layer::{FlashbackLayer, carrier::Carrier},
@@ -31,6 +34,7 @@ struct Whole {
     carrier: Arc<Carrier>,
     broker: Broker,
     stun: Option<Stun>,
+    state: Option<Arc<StateFile>>,
     render: Option<Box<dyn Fn() -> String + Send + Sync>>,
 }
 
@@ -65,9 +69,13 @@ impl Flashback {
     }
 
     /// Ends the carrying: every visitor is told that the page is calm, and every later response is the inner service's
-    /// own. Returns when the signalling sockets are closed.
+    /// own. What the detector knows is written to the state file, if there is one. Returns when the signalling sockets are
+    /// closed.
     pub async fn drain(&self) {
         self.whole.carrier.close();
+        if let Some(state) = &self.whole.state {
+            state::save(&self.whole.carrier, state).await;
+        }
         self.whole.broker.drain().await;
     }
 }

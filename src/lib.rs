@@ -75,4 +75,4 @@ pub mod telemetry;
 pub mod unit;
 
 #[cfg(feature = "layer")]
-pub use flashback::{Builder, ConfigError, Flashback, Settings};
+pub use flashback::{Builder, ConfigError, Flashback, Settings, StateSettings, StateSettingsError};

@@ -35,7 +35,10 @@ async fn two_hundred_visitors_are_a_crowd_within_five_seconds() {
     assert_eq!(hot["state"], "hot");
     assert_eq!(hot["key"], format!("{}/", proxy.site));
     assert!(!hot["rule"].as_str().unwrap().is_empty());
-    assert!([1, 10, 60].contains(&hot["scale_s"].as_u64().unwrap()), "{hot}");
+    assert!(
+        [1, 5, 15, 60].contains(&hot["scale_s"].as_u64().unwrap()),
+        "{hot}"
+    );
     assert!(hot["rate"].as_f64().unwrap() >= 5.0, "{hot}");
     assert!(hot["audience"].as_f64().unwrap() > 0.8, "{hot}");
 }

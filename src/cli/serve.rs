@@ -17,6 +17,7 @@ use tower_flashback::{
         Config, Server,
         config::{Endpoint, ServerSettings},
         shutdown::Signals,
+        webhook::Webhook,
     },
 };
 
@@ -28,6 +29,8 @@ pub(super) struct Site {
     admin: Option<TcpListener>,
     drain: Duration,
     signals: Signals,
+    /// Tells of crowds until the site ends.
+    _webhook: Option<Webhook>,
     pub(super) flashback: Flashback,
 }
 
@@ -63,9 +66,11 @@ impl Site {
             Endpoint::At(address) => taken(address, "stun"),
             Endpoint::Off => "cannot start".to_owned(),
         })?;
+        let webhook = Webhook::start(&config.webhook, flashback.events())?;
         Ok(Self {
             server,
             admin,
+            _webhook: webhook,
             drain: settings.drain,
             signals,
             flashback,

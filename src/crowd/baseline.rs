@@ -39,6 +39,11 @@ impl Past {
         self.duration(newest) + (now - start).max(0.0)
     }
 
+    /// Seconds that the window spans.
+    fn window(&self) -> f64 {
+        HALVES as f64 * self.span
+    }
+
     /// Seconds of the past beyond the window, decayed as the counts are. The same for every page: a page that was not
     /// seen was silent.
     fn duration(&self, newest: u32) -> f64 {
@@ -102,6 +107,17 @@ impl Baseline {
             },
         )
         .mean()
+    }
+
+    /// The mean beyond the window, once that is longer than the window itself: then no surge's history has a mean of less than
+    /// half of it. Zero before.
+    pub(super) fn everyday(&self, past: &Past, newest: u32) -> f64 {
+        let duration = past.duration(newest);
+        if duration >= past.window() {
+            f64::from(self.0) / duration
+        } else {
+            0.0
+        }
     }
 
     /// What has become normal beyond the window, once a quarter of what it is taken over is known.

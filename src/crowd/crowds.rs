@@ -1,11 +1,14 @@
 //! All pages of a site: shards behind locks, the site as a whole, and the changes that wait to be told.
 
+mod recall;
+mod room;
+
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
     net::IpAddr,
     sync::{
         Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -15,7 +18,7 @@ use super::{
     clock::Clock,
     epoch::Moment,
     pins::Pins,
-    shard::Shard,
+    shard::{Place, Shard},
     track::{Plan, Track},
 };
 
@@ -46,10 +49,14 @@ pub struct Crowds {
     hot: AtomicUsize,
     /// Pins that may make a page hot which has not been seen yet.
     hot_pins: AtomicBool,
+    /// Pages hot or cooling.
+    places: AtomicUsize,
+    /// Strength of the weakest of them, as an `f64`, where there is no place left; once a second another may take it.
+    weakest: AtomicU64,
     /// Names of the pages that are not calm. Taken after a shard's lock, never before.
     active: Mutex<HashSet<u64>>,
     changes: Mutex<VecDeque<Change>>,
-    /// Whether there are any: every request asks.
+    /// Whether there are any: asked with every request.
     changed: AtomicBool,
     clock: Clock,
 }
@@ -88,6 +95,8 @@ impl Crowds {
             pinned: AtomicBool::new(false),
             hot: AtomicUsize::new(0),
             hot_pins: AtomicBool::new(false),
+            places: AtomicUsize::new(0),
+            weakest: AtomicU64::new(f64::INFINITY.to_bits()),
             active: Mutex::default(),
             changes: Mutex::default(),
             changed: AtomicBool::new(false),
@@ -95,43 +104,6 @@ impl Crowds {
         };
         crowds.recall(memory);
         Ok(crowds)
-    }
-
-    /// What is worth keeping over a restart.
-    pub fn memory(&self, now: Time) -> Memory {
-        let now = self.clock.moment(&self.plan, now);
-        let mean = |track: &Track| track.mean(&self.plan, now);
-        let mut pages = Vec::new();
-        for shard in &self.shards {
-            let shard = lock(shard);
-            pages.extend(
-                shard
-                    .tracks()
-                    .filter(|track| track.key.is_whole())
-                    .map(|track| (track.key.to_string(), mean(track))),
-            );
-        }
-        let newest = self.plan.grid.half(self.plan.grid.longest(), now.epoch);
-        let seconds = self.plan.past.known(newest, now.seconds);
-        Memory::new(seconds, mean(&lock(&self.site)), pages)
-    }
-
-    fn recall(&self, memory: &Memory) {
-        lock(&self.site).remember(&self.plan, memory.site);
-        let start = self.plan.grid.moment(Time::ZERO);
-        for (text, mean) in &memory.pages {
-            let (host, rest) = text.split_at(text.find('/').unwrap_or(text.len()));
-            let (path, query) = rest
-                .split_once('?')
-                .map_or((rest, None), |(path, query)| (path, Some(query)));
-            let name = self.plan.naming.page(host, path, query);
-            let mut shard = lock(self.shard(name));
-            if let Some(track) = shard.admit(&self.plan, start, name, || {
-                self.plan.naming.key(name, host, path, query)
-            }) {
-                track.remember(&self.plan, *mean);
-            }
-        }
     }
 
     /// Counts a request and tells the state of its page. A known page needs no allocation.
@@ -142,15 +114,18 @@ impl Crowds {
         let mut guard = lock(self.shard(name));
         let shard = &mut *guard;
         shard.site.add(now.epoch, client);
-        if shard.get(name).is_none() && !self.admit(shard, now, name, sighting) {
+        let known = shard.place(name);
+        let Some(place) = known.or_else(|| self.admit(shard, now, name, sighting)) else {
             return self.forced(sighting.host, sighting.path);
-        }
-        let Some(track) = shard.get_mut(name) else {
-            return State::Calm;
         };
-        if track.observe(&self.plan, now, client, sighting.referrer) {
-            let change = track.judge(&self.plan, now, || self.has_room());
-            self.note(name, change);
+        let track = shard.at(place);
+        if track.observe(&self.plan, now, client, sighting.referrer)
+            && let Some(change) = track.judge(&self.plan, now, |rate| self.has_room(rate))
+        {
+            self.note(name, Some(change));
+            drop(guard);
+            self.make_room(now, name);
+            return State::Hot;
         }
         track.state()
     }
@@ -176,9 +151,12 @@ impl Crowds {
             return state;
         };
         track.observe_many(&self.plan, now, more);
-        let change = track.judge(&self.plan, now, || self.has_room());
+        let change = track.judge(&self.plan, now, |rate| self.has_room(rate));
+        let state = track.state();
         self.note(name, change);
-        track.state()
+        drop(shard);
+        self.make_room(now, name);
+        state
     }
 
     /// The state of a page, without counting.
@@ -198,17 +176,24 @@ impl Crowds {
     pub fn tick(&self, now: Time) {
         let now = self.clock.moment(&self.plan, now);
         let active: Vec<u64> = lock(&self.active).iter().copied().collect();
+        let mut weakest = f64::INFINITY;
         for name in active {
             let mut shard = lock(self.shard(name));
-            let change = shard
-                .get_mut(name)
-                .and_then(|track| track.settle(&self.plan, now));
+            let Some(track) = shard.get_mut(name) else {
+                continue;
+            };
+            let change = track.settle(&self.plan, now);
+            weakest = track
+                .strength(&self.plan, now)
+                .map_or(weakest, |strength| strength.min(weakest));
             self.note(name, change);
         }
+        self.weakest.store(weakest.to_bits(), Relaxed);
         self.judge_site(now);
     }
 
-    /// Takes the changes since the last call, oldest first. At most 1,024 are kept; of more the oldest are lost.
+    /// Takes the changes since the last call, oldest first: one relaxed load if there are none. At most 1,024 are kept; of
+    /// more the oldest are lost.
     pub fn changes(&self) -> Vec<Change> {
         if !self.changed.load(Relaxed) {
             return Vec::new();
@@ -288,22 +273,21 @@ impl Crowds {
     }
 
     /// Tracks a page that is new, as it was forced if it was.
-    fn admit(&self, shard: &mut Shard, now: Moment, name: u64, sighting: &Sighting<'_>) -> bool {
+    #[cold]
+    fn admit(&self, shard: &mut Shard, now: Moment, name: u64, sighting: &Sighting<'_>) -> Option<Place> {
         let naming = &self.plan.naming;
         let key = || naming.key(name, sighting.host, sighting.path, sighting.query);
-        let Some(track) = shard.admit(&self.plan, now, name, key) else {
-            return false;
-        };
+        let place = shard.admit(&self.plan, now, name, key)?;
         if self.pinned.load(Relaxed) {
             let mode = self
                 .pins
                 .read()
                 .unwrap_or_else(PoisonError::into_inner)
                 .mode(sighting.host, sighting.path);
-            let change = track.force(&self.plan, now, mode);
+            let change = shard.at(place).force(&self.plan, now, mode);
             self.note(name, change);
         }
-        true
+        Some(place)
     }
 
     /// The state of a page that is not tracked.
@@ -320,25 +304,6 @@ impl Crowds {
             Mode::Hot => State::Hot,
             Mode::Calm | Mode::Auto => State::Calm,
         }
-    }
-
-    fn has_room(&self) -> bool {
-        self.hot.load(Relaxed) < self.plan.settings.max_hot
-    }
-
-    /// Keeps the books of a change.
-    fn note(&self, name: u64, change: Option<Change>) {
-        let Some(change) = change else { return };
-        match (change.from, change.to) {
-            (State::Hot, _) => _ = self.hot.fetch_sub(1, Relaxed),
-            (_, State::Hot) => _ = self.hot.fetch_add(1, Relaxed),
-            _ => {}
-        }
-        match change.to {
-            State::Calm => lock(&self.active).remove(&name),
-            State::Hot | State::Cooling => lock(&self.active).insert(name),
-        };
-        self.tell(change);
     }
 
     fn tell(&self, change: Change) {
@@ -367,7 +332,7 @@ impl Crowds {
             site.observe_many(&self.plan, Moment { epoch, ..now }, count);
         }
         site.meet(requests, &clients);
-        let judged = site.judge(&self.plan, now, || true);
+        let judged = site.judge(&self.plan, now, |_| true);
         let settled = site.settle(&self.plan, now);
         judged
             .into_iter()

@@ -42,9 +42,9 @@ impl Grid {
 
     pub(super) fn moment(&self, now: Time) -> Moment {
         let since = now.saturating_sub(self.start);
-        let epoch = u32::try_from(since.as_nanos() / u128::from(self.base))
-            .unwrap_or(u32::MAX)
-            .min(LAST);
+        // 584 years of nanoseconds fit; dividing 128 bits would cost more than all else here.
+        let nanoseconds = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+        let epoch = (nanoseconds / self.base).min(LAST.into()) as u32;
         Moment {
             at: now,
             epoch,
@@ -85,11 +85,23 @@ impl Grid {
 
 /// The counts of one page. A page never seen has counts of zero since the start: it was silent, and that is known.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Series {
     epoch: u32,
-    /// Requests in the shortest half epoch now, not yet in the rings: one increment per request, whatever the scales.
+    /// Requests in the shortest half epoch now, not yet in the heads: one increment per request, whatever the scales.
     fresh: u32,
+    /// Each scale's half epoch under way and the two before it: what most requests need, in one line of the cache.
+    heads: [Head; MAX_SCALES],
+    /// All whole half epochs; the place of the one under way is empty.
     rings: [[u32; HALVES]; MAX_SCALES],
+}
+
+/// The last half epochs of a scale.
+#[derive(Clone, Copy, Debug, Default)]
+struct Head {
+    now: u32,
+    before: u32,
+    earlier: u32,
 }
 
 impl Series {
@@ -97,6 +109,7 @@ impl Series {
         Self {
             epoch,
             fresh: 0,
+            heads: [Head::default(); MAX_SCALES],
             rings: [[0; HALVES]; MAX_SCALES],
         }
     }
@@ -120,10 +133,22 @@ impl Series {
         }
         for scale in grid.scales() {
             let (from, to) = (grid.half(scale, self.epoch), grid.half(scale, epoch));
-            let ring = &mut self.rings[scale];
-            let newest = &mut ring[from as usize % HALVES];
-            *newest = newest.saturating_add(self.fresh);
+            let (head, ring) = (&mut self.heads[scale], &mut self.rings[scale]);
+            head.now = head.now.saturating_add(self.fresh);
             let steps = to - from;
+            if steps == 0 {
+                continue;
+            }
+            ring[from as usize % HALVES] = head.now;
+            *head = Head {
+                now: 0,
+                before: if steps == 1 { head.now } else { 0 },
+                earlier: match steps {
+                    1 => head.before,
+                    2 => head.now,
+                    _ => 0,
+                },
+            };
             for step in 1..=steps.min(HALVES as u32) {
                 let gone = std::mem::take(&mut ring[(from as usize + step as usize) % HALVES]);
                 if scale == grid.longest() {
@@ -141,7 +166,8 @@ impl Series {
     /// The last eight epochs of a scale, oldest first, in a phase: 0 or 1. The last is under way.
     pub(super) fn window(&self, grid: &Grid, scale: usize, phase: u32) -> Window {
         let newest = grid.half(scale, self.epoch);
-        let ring = &self.rings[scale];
+        let mut ring = self.rings[scale];
+        ring[newest as usize % HALVES] = self.heads[scale].now;
         // The last epoch of phase 0 is in its second half, that of phase 1 in its first.
         let oldest = newest as usize + 1 + phase as usize;
         let mut counts = std::array::from_fn(|place| {
@@ -157,26 +183,23 @@ impl Series {
     }
 
     /// Requests in the last epoch's length, sliding; `part` of the half epoch under way has passed.
-    pub(super) fn sliding(&self, grid: &Grid, scale: usize, part: f64) -> f64 {
-        let newest = grid.half(scale, self.epoch) as usize + HALVES;
-        let half = |back: usize| f64::from(self.rings[scale][(newest - back) % HALVES]);
-        half(2) * (1.0 - part) + half(1) + half(0) + f64::from(self.fresh)
+    pub(super) fn sliding(&self, scale: usize, part: f64) -> f64 {
+        let Head { now, before, earlier } = self.heads[scale];
+        f64::from(earlier) * (1.0 - part) + f64::from(before) + f64::from(now) + f64::from(self.fresh)
     }
 
     /// The largest count of an epoch that is whole or under way.
-    pub(super) fn latest(&self, grid: &Grid, scale: usize) -> u32 {
-        let newest = grid.half(scale, self.epoch) as usize + HALVES;
-        let half = |back: usize| self.rings[scale][(newest - back) % HALVES];
-        let recent = half(0).saturating_add(self.fresh);
-        half(1)
-            .saturating_add(recent)
-            .max(half(2).saturating_add(half(1)))
+    pub(super) fn latest(&self, scale: usize) -> u32 {
+        let Head { now, before, earlier } = self.heads[scale];
+        let recent = now.saturating_add(self.fresh);
+        before.saturating_add(recent.max(earlier))
     }
 
     /// Requests in the longest scale's window.
     pub(super) fn recent(&self, grid: &Grid) -> u64 {
-        let ring = &self.rings[grid.longest()];
-        ring.iter().map(|count| u64::from(*count)).sum::<u64>() + u64::from(self.fresh)
+        let longest = grid.longest();
+        let whole = self.rings[longest].iter().map(|count| u64::from(*count));
+        whole.sum::<u64>() + u64::from(self.heads[longest].now) + u64::from(self.fresh)
     }
 }
 
@@ -243,7 +266,7 @@ mod tests {
                 }
                 let latest = [0, 1].map(|phase| series.window(&grid, scale, phase).counts);
                 let whole = latest[1][DEPTH - 2].max(latest[0][DEPTH - 1]);
-                prop_assert_eq!(series.latest(&grid, scale), whole.max(latest[1][DEPTH - 1]));
+                prop_assert_eq!(series.latest(scale), whole.max(latest[1][DEPTH - 1]));
             }
             prop_assert_eq!(gone + series.recent(&grid), seen.len() as u64);
         }

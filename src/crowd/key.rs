@@ -81,11 +81,17 @@ impl Naming {
     /// The name of the page seen.
     pub(super) fn page(&self, host: &str, path: &str, query: Option<&str>) -> u64 {
         let mut hasher = self.hasher();
-        let mut lower = [0; MAX_HOST];
         let host = &host.as_bytes()[..host.len().min(MAX_HOST)];
-        lower[..host.len()].copy_from_slice(host);
-        lower[..host.len()].make_ascii_lowercase();
-        hasher.write(&lower[..host.len()]);
+        if host.iter().any(u8::is_ascii_uppercase) {
+            let mut lower = [0; MAX_HOST];
+            let lower = &mut lower[..host.len()];
+            lower.copy_from_slice(host);
+            lower.make_ascii_lowercase();
+            hasher.write(lower);
+        } else {
+            // As browsers send it.
+            hasher.write(host);
+        }
         hasher.write(path.as_bytes());
         for pair in self.kept(query) {
             hasher.write(b"&");

@@ -79,7 +79,7 @@ impl<'a> Line<'a> {
             .map(|(text, _)| text)
             .filter(|text| !matches!(*text, "-" | ""));
         let (method, path, query) = parts(request).ok_or(LineError::Request)?;
-        let time = time(stamp).ok_or(LineError::Time)?;
+        let time = time(stamp.as_bytes()).ok_or(LineError::Time)?;
         Ok(Self {
             host,
             client,
@@ -104,6 +104,14 @@ impl<'a> Line<'a> {
             referrer: self.referrer,
         }
     }
+}
+
+/// When a line's request came, read without the rest of the line; the rest may be none that [`Line::parse`] takes.
+#[must_use]
+pub fn time_of(line: &[u8]) -> Option<Time> {
+    let from = line.iter().position(|byte| *byte == b'[')? + 1;
+    let (stamp, rest) = line[from..].split_at_checked(STAMP)?;
+    (rest.first() == Some(&b']')).then(|| time(stamp)).flatten()
 }
 
 /// A line of bytes as text: logs hold what strangers sent.
@@ -139,7 +147,9 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start().strip_prefix('"')?;
     let mut from = 0;
     loop {
-        let found = from + text[from..].find(['"', '\\'])?;
+        // Both are ASCII, so bytes are searched.
+        let bytes = &text.as_bytes()[from..];
+        let found = from + bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
         if text.as_bytes()[found] == b'"' {
             return Some((&text[..found], text[found + 1..].trim_start()));
         }
@@ -166,8 +176,7 @@ fn parts(request: &str) -> Option<(&str, &str, Option<&str>)> {
 }
 
 /// `10/Oct/2000:13:55:36 -0700` as time since 1970.
-fn time(stamp: &str) -> Option<Time> {
-    let bytes = stamp.as_bytes();
+fn time(bytes: &[u8]) -> Option<Time> {
     let number = |from: usize, to: usize| -> Option<i64> {
         bytes.get(from..to)?.iter().try_fold(0, |sum, byte| {
             byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0'))
@@ -181,7 +190,7 @@ fn time(stamp: &str) -> Option<Time> {
         (17, b':'),
         (20, b' '),
     ];
-    if bytes.len() != 26 || separators.iter().any(|(place, byte)| bytes[*place] != *byte) {
+    if bytes.len() != STAMP || separators.iter().any(|(place, byte)| bytes[*place] != *byte) {
         return None;
     }
     let month = MONTHS.iter().position(|month| month.as_bytes() == &bytes[3..6])? as i64 + 1;
@@ -213,6 +222,8 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
+/// Characters of `10/Oct/2000:13:55:36 -0700`.
+const STAMP: usize = 26;
 /// Servers refuse longer requests long before.
 const MAX_LINE: usize = 64 * 1024;
 
@@ -284,12 +295,15 @@ mod tests {
         fn times_agree_with_httpdate(seconds in 0u64..7_000_000_000) {
             let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
             let stamp = format!("{}/{}/{}:{} +0000", &date[5..7], &date[8..11], &date[12..16], &date[17..25]);
-            prop_assert_eq!(time(&stamp), Some(Time::from_secs(seconds)));
+            let read = Some(Time::from_secs(seconds));
+            prop_assert_eq!(time(stamp.as_bytes()), read);
+            prop_assert_eq!(time_of(format!("host - - [{stamp}] more").as_bytes()), read);
         }
 
         #[test]
         fn no_line_panics(line in r#"([\[\]" \\:/+\-]|[0-9]{1,4}|GET|Oct|\PC){0,60}"#) {
             _ = Line::parse(&line);
+            _ = time_of(line.as_bytes());
         }
 
         #[test]

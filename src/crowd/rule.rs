@@ -38,7 +38,7 @@ impl Look<'_> {
         let mut peak = Peak::default();
         self.grid.scales().find_map(|scale| {
             // Floor and peak may be reached on a shorter scale than the surge is seen on: a slow rise has busy seconds, too.
-            peak = peak.or(self.series.latest(self.grid, scale), self.grid.seconds(scale));
+            peak = peak.or(self.series.latest(scale), self.grid.seconds(scale));
             if peak.rate < self.settings.min_rate {
                 return None;
             }

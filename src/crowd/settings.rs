@@ -44,7 +44,8 @@ pub struct Settings {
     pub half_life: Duration,
     /// Pages tracked at most, whatever is requested. Beyond it the coldest make room.
     pub max_keys: usize,
-    /// Pages hot at once, at most: a bound on what a flood of fake crowds can switch.
+    /// Pages hot or cooling at once, at most: a bound on what a flood of fake crowds can switch. Beyond it, a crowd twice as
+    /// strong as the weakest takes its place.
     pub max_hot: usize,
     /// Query parameters that make a page another page. None, because most are trackers, which would split its crowd.
     pub keep_query: Vec<String>,

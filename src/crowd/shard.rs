@@ -18,7 +18,8 @@ use super::{
 /// The pages whose names fall to this shard.
 #[derive(Debug)]
 pub(super) struct Shard {
-    tracks: Vec<Track>,
+    /// In blocks that never move: a table that grew as a whole would leave holes in the memory, of many times its size.
+    tracks: Vec<Vec<Track>>,
     places: HashMap<u64, u32, BuildHasherDefault<AsIs>>,
     /// Places at most.
     bound: usize,
@@ -39,26 +40,34 @@ impl Shard {
         }
     }
 
+    /// Where a page is tracked. Good until the next page is admitted.
+    pub(super) fn place(&self, name: u64) -> Option<Place> {
+        self.places.get(&name).copied().map(Place)
+    }
+
+    /// The page at a place.
+    pub(super) fn at(&mut self, Place(place): Place) -> &mut Track {
+        &mut self.tracks[place as usize / BLOCK][place as usize % BLOCK]
+    }
+
     pub(super) fn get(&self, name: u64) -> Option<&Track> {
-        self.places.get(&name).map(|place| &self.tracks[*place as usize])
+        self.place(name).map(|place| self.look(place))
     }
 
     pub(super) fn get_mut(&mut self, name: u64) -> Option<&mut Track> {
-        self.places
-            .get(&name)
-            .map(|place| &mut self.tracks[*place as usize])
+        self.place(name).map(|place| self.at(place))
     }
 
     pub(super) fn len(&self) -> usize {
-        self.tracks.len()
+        self.places.len()
     }
 
     pub(super) fn tracks(&self) -> impl Iterator<Item = &Track> {
-        self.tracks.iter()
+        self.tracks.iter().flatten()
     }
 
     pub(super) fn tracks_mut(&mut self) -> impl Iterator<Item = &mut Track> {
-        self.tracks.iter_mut()
+        self.tracks.iter_mut().flatten()
     }
 
     /// Begins to track a page if there is room, or if it was asked more often of late than the coldest of a few was.
@@ -68,39 +77,55 @@ impl Shard {
         now: Moment,
         name: u64,
         key: impl FnOnce() -> Key,
-    ) -> Option<&mut Track> {
-        let place = if self.tracks.len() < self.bound {
-            if self.tracks.len() == self.tracks.capacity() {
-                self.tracks
-                    .reserve_exact(self.bound.min(STEP).min(self.bound - self.tracks.len()));
-            }
-            self.tracks.push(Track::new(name, key(), now.epoch));
-            self.tracks.len() - 1
+    ) -> Option<Place> {
+        let place = if self.len() < self.bound {
+            self.push(Track::new(name, key(), now.epoch))
         } else {
             let count = self.door.add(name);
             if count < 2 {
                 return None;
             }
             let victim = self.coldest(plan, now, count)?;
-            self.places.remove(&self.tracks[victim].name);
-            self.tracks[victim] = Track::new(name, key(), now.epoch);
+            let track = self.at(victim);
+            let gone = std::mem::replace(track, Track::new(name, key(), now.epoch));
+            self.places.remove(&gone.name);
             victim
         };
-        self.places.insert(name, place as u32);
-        self.tracks.get_mut(place)
+        self.places.insert(name, place.0);
+        Some(place)
+    }
+
+    fn look(&self, Place(place): Place) -> &Track {
+        &self.tracks[place as usize / BLOCK][place as usize % BLOCK]
+    }
+
+    fn push(&mut self, track: Track) -> Place {
+        let place = Place(self.len() as u32);
+        match self.tracks.last_mut() {
+            Some(block) if block.len() < BLOCK => block.push(track),
+            _ => {
+                let mut block = Vec::with_capacity(BLOCK.min(self.bound - self.len()));
+                block.push(track);
+                self.tracks.push(block);
+            }
+        }
+        place
     }
 
     /// The place of the coldest of a few pages, if it is colder than a newcomer with so many requests.
-    fn coldest(&mut self, plan: &Plan, now: Moment, count: u8) -> Option<usize> {
-        let drawn: [usize; DRAWN] = std::array::from_fn(|_| self.random.random_range(0..self.tracks.len()));
-        let dispensable = drawn
-            .into_iter()
-            .filter(|place| self.tracks[*place].dispensable());
-        let warmth = dispensable.map(|place| (place, self.tracks[place].warmth(plan, now)));
+    fn coldest(&mut self, plan: &Plan, now: Moment, count: u8) -> Option<Place> {
+        let all = self.len() as u32;
+        let drawn: [Place; DRAWN] = std::array::from_fn(|_| Place(self.random.random_range(0..all)));
+        let dispensable = drawn.into_iter().filter(|place| self.look(*place).dispensable());
+        let warmth = dispensable.map(|place| (place, self.look(place).warmth(plan, now)));
         let (place, warmth) = warmth.min_by(|a, b| a.1.total_cmp(&b.1))?;
         (warmth < f64::from(count)).then_some(place)
     }
 }
+
+/// Where a page stands in its shard.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place(u32);
 
 /// Requests of this shard by epoch, on their way to the site as a whole.
 #[derive(Debug, Default)]
@@ -152,8 +177,8 @@ impl Hasher for AsIs {
     }
 }
 
-/// Places added at a time, so that a full table wastes none.
-const STEP: usize = 64;
+/// Places added at a time: 24 KiB, so that a full table wastes little.
+const BLOCK: usize = 64;
 /// Pages compared to find a cold one: the coldest of eight is in the coldest quarter nine times in ten.
 const DRAWN: usize = 8;
 /// Epochs that wait for the next tick at most; beyond, they count in the last.

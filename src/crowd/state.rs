@@ -43,6 +43,8 @@ pub enum Rule {
     Elapsed,
     /// An operator said so.
     Manual,
+    /// As many pages are hot as may be, and one twice as strong has come.
+    Displaced,
 }
 
 impl Rule {
@@ -55,6 +57,7 @@ impl Rule {
             Self::Quiet => "quiet",
             Self::Elapsed => "elapsed",
             Self::Manual => "manual",
+            Self::Displaced => "displaced",
         }
     }
 }

@@ -9,7 +9,13 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Flashback, Whole, introduce::Introductions, keep_time, larder::Larder};
+use super::{
+    Flashback, Whole,
+    introduce::Introductions,
+    keep_time,
+    larder::Larder,
+    state::{StateFile, StateSettings, StateSettingsError, keep_state},
+};
 use crate::{
     broker::{self, Broker, Stun, TokenKey},
     content::{self, Store},
@@ -34,6 +40,8 @@ pub struct Settings {
     pub notice: NoticeSettings,
     /// How visitors meet.
     pub broker: broker::Settings,
+    /// What is remembered over a restart.
+    pub state: StateSettings,
 }
 
 impl Settings {
@@ -46,7 +54,8 @@ impl Settings {
         self.content.check()?;
         self.carry.check()?;
         self.notice.check()?;
-        Ok(self.broker.check()?)
+        self.broker.check()?;
+        Ok(self.state.check()?)
     }
 }
 
@@ -69,6 +78,9 @@ pub enum ConfigError {
     /// Of `[broker]`.
     #[error("[broker] {0}")]
     Broker(#[from] broker::SettingsError),
+    /// Of `[state]`.
+    #[error("[state] {0}")]
+    State(#[from] StateSettingsError),
     /// The STUN responder's address cannot be had.
     #[error("cannot listen for STUN on {addr}: {source}")]
     Stun {
@@ -107,8 +119,9 @@ impl Builder {
         self
     }
 
-    /// What the origin can send. Known, seeds and spare chunks take nine tenths of it less what pages take, and the way out by
-    /// HTTP is deferred while pages alone exceed it; unknown, they take no more than the page took when it became hot.
+    /// What the origin can send. Known, a hot page is carried only from the load on that `carry.engage_at` names, seeds and spare
+    /// chunks take nine tenths of it less what pages take, and the way out by HTTP is deferred while pages alone exceed it.
+    /// Unknown, hot means carried, and they take no more than the page took when it became hot.
     #[must_use]
     pub fn uplink(mut self, uplink: BitRate) -> Self {
         self.uplink = Some(uplink);
@@ -131,19 +144,17 @@ impl Builder {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
         self.settings.check()?;
         series::begin();
-        let stun = match self.stun {
-            Some(addr) => Some(
-                Stun::bind(addr, self.settings.broker.stun_per_second)
-                    .map_err(|source| ConfigError::Stun { addr, source })?,
-            ),
-            None => None,
-        };
+        let stun = self
+            .stun
+            .map(|addr| bind(addr, &self.settings.broker))
+            .transpose()?;
         let Settings {
             crowd,
             content,
             carry,
             notice,
             broker,
+            state: StateSettings { file, every },
         } = self.settings;
         let broker = Broker::new(broker, TokenKey::random(&mut rand::rng()));
         let introductions = Introductions::new(
@@ -152,26 +163,38 @@ impl Builder {
             self.uplink.is_some(),
         );
         let started = (Instant::now(), SystemTime::now());
-        let crowds = Crowds::new(crowd, started.0.elapsed(), rand::random())?;
+        let state = file.map(|file| Arc::new(StateFile::new(file)));
+        let memory = state.as_ref().map(|file| file.recall()).unwrap_or_default();
+        let crowds = Crowds::with_memory(crowd, started.0.elapsed(), rand::random(), &memory)?;
         let store = Store::new(content)?;
-        let carrier = Arc::new(Carrier::new(
+        let carrier = Carrier::new(
             crowds,
             (carry, Notice::new(&notice)),
             store,
             Arc::new(introductions),
             started,
-        ));
+        )
+        .over(self.uplink);
+        let carrier = Arc::new(carrier);
         broker.supply(Arc::new(Larder::new(Arc::downgrade(&carrier), self.uplink)));
         runtime.spawn(keep_time(Arc::downgrade(&carrier)));
+        if let Some(file) = &state {
+            runtime.spawn(keep_state(Arc::downgrade(&carrier), Arc::clone(file), every));
+        }
         Ok(Flashback {
             whole: Arc::new(Whole {
                 carrier,
                 broker,
                 stun,
+                state,
                 render: self.render,
             }),
         })
     }
+}
+
+fn bind(addr: SocketAddr, settings: &broker::Settings) -> Result<Stun, ConfigError> {
+    Stun::bind(addr, settings.stun_per_second).map_err(|source| ConfigError::Stun { addr, source })
 }
 
 impl std::fmt::Debug for Builder {

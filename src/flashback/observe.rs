@@ -82,6 +82,10 @@ impl Flashback {
             .as_ref()
             .map(|page| carrier.introducer.attendance(page.room))
             .unwrap_or_default();
+        let (carried, load) = page.as_ref().map_or((false, None), |page| {
+            let load = carrier.pressure.load(crowd.rate, page.bytes());
+            (page.is_carried(), load)
+        });
         let bytes = page.map(|page| Bytes {
             origin: page.origin_bytes.load(Relaxed),
             store: page.store_bytes.load(Relaxed),
@@ -110,6 +114,8 @@ impl Flashback {
                 .collect(),
             visitors: attendance.visitors,
             bytes: bytes.unwrap_or_default(),
+            carried,
+            load,
         }
     }
 }

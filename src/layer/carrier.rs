@@ -22,8 +22,9 @@ use super::{
 };
 use crate::{
     content::{Page, Store},
-    crowd::{Change, Crowds, ForceError, Key, Mode, Sighting, State, Time},
+    crowd::{Change, Crowds, ForceError, Key, Mode, Pressure, Rule, Sighting, State, Time},
     telemetry::Event,
+    unit::BitRate,
 };
 
 /// Shared by all clones of a layer and its services.
@@ -43,6 +44,8 @@ pub(crate) struct Carrier {
     no_address: Once,
     /// Set by `drain`: nothing is carried any more.
     closed: AtomicBool,
+    /// What the operator said of the origin's link.
+    pub(crate) pressure: Pressure,
 }
 
 /// Which way a request takes.
@@ -90,7 +93,15 @@ impl Carrier {
             started,
             no_address: Once::new(),
             closed: AtomicBool::new(false),
+            pressure: Pressure::default(),
         }
+    }
+
+    /// Carries only what weighs on this uplink.
+    pub(crate) fn over(mut self, uplink: Option<BitRate>) -> Self {
+        let engage_at = self.settings.engage_at;
+        self.pressure = Pressure { uplink, engage_at };
+        self
     }
 
     pub(crate) fn events(&self) -> broadcast::Receiver<Event> {
@@ -144,10 +155,12 @@ impl Carrier {
                 });
             }
             if *method == Method::GET && depth != Depth::Off {
-                return Route::Object(Part {
+                // A crowd makes its page's pictures as hot as the page; they belong to it all the same.
+                let own = || Part {
                     page,
                     host: host.to_owned(),
-                });
+                };
+                return Route::Object(self.part_of(uri, headers, &sighting).unwrap_or_else(own));
             }
             return Route::Calm;
         }
@@ -201,7 +214,21 @@ impl Carrier {
     pub(crate) fn tick(&self) {
         self.crowds.tick(self.now());
         self.settle();
+        self.weigh();
         self.publish();
+    }
+
+    /// Decides which hot pages are heavy enough to be carried. Without a known uplink all are.
+    fn weigh(&self) {
+        if self.pressure.uplink.is_none() {
+            return;
+        }
+        for crowd in self.crowds.crowds(self.now()) {
+            if let Some(page) = self.pages.get(&crowd.key) {
+                let ordered = crowd.rule == Rule::Manual;
+                page.weigh(&self.pressure, crowd.rate, ordered);
+            }
+        }
     }
 
     /// Hands the counts to the metrics recorder, if the application has installed one.
@@ -227,8 +254,13 @@ impl Carrier {
     fn apply(&self, change: &Change) {
         match change.to {
             State::Hot | State::Cooling if !change.key.is_site() && !self.closed.load(Relaxed) => {
-                self.pages
-                    .open(&change.key, Page::new(self.store.settings()), change.rate);
+                let unweighed = self.pressure.uplink.is_none();
+                self.pages.open(
+                    &change.key,
+                    Page::new(self.store.settings()),
+                    change.rate,
+                    unweighed,
+                );
             }
             State::Calm => self.end(&change.key),
             _ => {}

@@ -113,6 +113,9 @@ impl Visited<'_> {
         // Until an object is known there is nothing to carry; the page is only read for what it refers to.
         let snippet = if listed.is_empty() {
             None
+        } else if !self.visit.page.is_carried() {
+            self.carrier.tally.passed(LIGHT);
+            None
         } else {
             self.snippet(&injection, &listed)
         };
@@ -216,5 +219,7 @@ fn variant(carrier: &Carrier, visit: &Visit) -> Variant {
     ))
 }
 
+/// The reason of a hot page that the origin alone serves faster than its visitors would.
+const LIGHT: &str = "load";
 /// The reason of a request whose own address cannot be read, next to those of the gate.
 const NO_URL: &str = "address";

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     content::{CHUNK, Digest, Entry, Page, RoomId},
-    crowd::Key,
+    crowd::{Key, Pressure},
 };
 
 /// A page while a crowd looks at it.
@@ -32,6 +32,8 @@ pub(crate) struct HotPage {
     opened: AtomicBool,
     page: Mutex<Page>,
     listed: Mutex<Listed>,
+    /// Whether its load asks for visitors' help.
+    carried: AtomicBool,
     /// Bytes that the inner service sent for it since it is hot.
     pub(crate) origin_bytes: AtomicU64,
     /// Bytes that were sent for it from memory.
@@ -45,6 +47,24 @@ impl HotPage {
     pub(super) fn page(&self) -> MutexGuard<'_, Page> {
         // A panic while it was held leaves at worst an object unlisted.
         self.page.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether visitors carry it: it is hot, and heavy enough for the origin's uplink, as far as that is known.
+    pub(crate) fn is_carried(&self) -> bool {
+        self.carried.load(Relaxed)
+    }
+
+    /// Bytes of what its visitors can carry for each other.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.page().entries().iter().map(|entry| entry.length).sum()
+    }
+
+    /// Decides anew whether it is carried, now that it is asked for at this rate; what an operator ordered is.
+    pub(super) fn weigh(&self, pressure: &Pressure, rate: f64, ordered: bool) {
+        let carried = ordered || pressure.engages(rate, self.bytes(), self.is_carried());
+        if self.carried.swap(carried, Relaxed) != carried {
+            tracing::info!(key = %self.key, carried, load = pressure.load(rate, self.bytes()), "load");
+        }
     }
 
     /// Opens the room when the first visitor is about to be told of it: an image that is hot by itself needs none.
@@ -185,8 +205,9 @@ impl Pages {
         self.by_key.iter().map(|page| Arc::clone(&page)).collect()
     }
 
-    /// Makes `key` hot, which was asked for at this rate per second; one that is hot already keeps its room.
-    pub(super) fn open(&self, key: &Key, page: Page, rate: f64) {
+    /// Makes `key` hot, which was asked for at this rate per second, and carried at once or once it is weighed; one that is
+    /// hot already keeps its room.
+    pub(super) fn open(&self, key: &Key, page: Page, rate: f64, carried: bool) {
         self.by_key.entry(key.clone()).or_insert_with(|| {
             Arc::new(HotPage {
                 key: key.clone(),
@@ -194,6 +215,7 @@ impl Pages {
                 opened: AtomicBool::new(false),
                 page: Mutex::new(page),
                 listed: Mutex::default(),
+                carried: AtomicBool::new(carried),
                 origin_bytes: AtomicU64::new(0),
                 store_bytes: AtomicU64::new(0),
                 rate,

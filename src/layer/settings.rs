@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::crowd::Pressure;
+
 /// How much of a hot page its visitors carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -56,14 +58,21 @@ pub struct Settings {
     /// itself. 5s: a slow origin answers within it; a hanging one must not stall the crowd.
     #[serde(with = "humantime_serde")]
     pub coalesce_wait: Duration,
+    /// The load from which a hot page is carried, where the origin's uplink is known: arrivals per second × bytes of what the
+    /// page's visitors can carry ÷ uplink. 0.5, half of what saturates the origin: below, the origin alone is faster for
+    /// everyone than visitors behind their uplinks are. 0 carries whatever is hot.
+    pub engage_at: f64,
     /// The depth below certain paths; the longest prefix wins. None by default: every public page may be carried.
     pub paths: Vec<PathDepth>,
 }
 
 /// A setting of the carrying that cannot be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
+    /// No load.
+    #[error("engage_at = {0}: must be a load from 0, always, to 100")]
+    Engage(f64),
     /// The hold would be felt as a broken page.
     #[error("hold = {}: must be at most 5s, or visitors would look at a page without images", humantime::format_duration(*.0))]
     Hold(Duration),
@@ -80,6 +89,9 @@ impl Settings {
     pub fn check(&self) -> Result<(), SettingsError> {
         if self.hold > Duration::from_secs(5) {
             return Err(SettingsError::Hold(self.hold));
+        }
+        if !(0.0..=100.0).contains(&self.engage_at) {
+            return Err(SettingsError::Engage(self.engage_at));
         }
         match self.paths.iter().find(|path| !path.prefix.starts_with('/')) {
             Some(path) => Err(SettingsError::Prefix(path.prefix.clone())),
@@ -104,6 +116,7 @@ impl Default for Settings {
             depth: Depth::Media,
             hold: Duration::from_millis(300),
             coalesce_wait: Duration::from_secs(5),
+            engage_at: Pressure::default().engage_at,
             paths: Vec::new(),
         }
     }
@@ -149,6 +162,13 @@ mod tests {
             })
             .contains("'a'")
         );
+        for engage_at in [-0.5, f64::NAN, 101.0] {
+            let settings = Settings {
+                engage_at,
+                ..Settings::default()
+            };
+            assert!(fault(settings).starts_with("engage_at = "));
+        }
         assert_eq!(Settings::default().check(), Ok(()));
     }
 }

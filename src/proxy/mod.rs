@@ -16,6 +16,7 @@
 //! | `hop`, `tunnel` | what ends at a proxy, and the one thing that passes it: WebSockets |
 //! | `failure`, `connection`, `progress` | what the visitor is told, which failure may be repeated, and what is a hang |
 //! | [`shutdown`] | the signals that end the process |
+//! | [`webhook`] | another program told of every crowd, signed |
 //!
 //! It does no TLS towards the visitor, no load balancing and no caching of what is calm.
 //!
@@ -29,6 +30,7 @@ pub mod forwarded;
 pub mod server;
 pub mod shutdown;
 pub mod upstream;
+pub mod webhook;
 
 mod client;
 mod connection;

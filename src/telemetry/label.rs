@@ -26,7 +26,7 @@ pub(super) const TO: Label = Label {
 /// The rule that decided.
 pub(super) const RULE: Label = Label {
     name: "rule",
-    values: &["surge", "wave", "quiet", "elapsed", "manual"],
+    values: &["surge", "wave", "quiet", "elapsed", "manual", "displaced"],
 };
 /// Who sent bytes.
 pub(super) const SOURCE: Label = Label {
@@ -68,7 +68,7 @@ pub(super) const PASS_REASON: Label = Label {
         "content_encoding", "no_transform", "attachment", "csp_script", "csp_connect", "csp_webrtc", "csp_sandbox",
         "csp_trusted_types", "csp_worker", "integrity_policy",
         "authorization", "cookie", "precondition", "private", "no_store", "set_cookie", "vary", "stale", "encoding",
-        "type", "size", "malformed", "differs", "busy", "crowded", "slow", "address",
+        "type", "size", "malformed", "differs", "busy", "crowded", "slow", "address", "load",
     ],
 };
 
@@ -89,6 +89,6 @@ pub(super) const SHED_REASON: Label = Label {
     name: "reason",
     values: &[
         "address", "sockets", "rooms", "full", "calm", "drain", "origin", "token_malformed", "token_forged",
-        "token_expired", "join", "idle", "flood", "slow", "stun", "saturated",
+        "token_expired", "join", "idle", "flood", "slow", "stun", "saturated", "webhook",
     ],
 };

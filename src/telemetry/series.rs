@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn a_series_has_one_value_of_each_label() {
         assert_eq!(of(metric::INJECTED), [[]]);
-        assert_eq!(of(metric::CROWD_CHANGES).len(), 3 * 5);
+        assert_eq!(of(metric::CROWD_CHANGES).len(), 3 * 6);
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         assert_eq!(
             of(metric::BYTES),

@@ -44,6 +44,10 @@ pub struct Crowd {
     pub visitors: u64,
     /// Who carried the page since it became hot.
     pub bytes: Bytes,
+    /// Whether its visitors are given the script: not below the load from which that pays, and never the site as a whole.
+    pub carried: bool,
+    /// Arrivals per second × bytes that visitors can carry ÷ the origin's uplink, where that is known.
+    pub load: Option<f64>,
 }
 
 /// The states that a listed page can have.
@@ -125,7 +129,9 @@ mod tests {
                 "audience",
                 "average",
                 "bytes",
+                "carried",
                 "key",
+                "load",
                 "rate",
                 "referrers",
                 "rule",
@@ -180,6 +186,8 @@ mod tests {
             }],
             visitors: 8,
             bytes: Bytes::default(),
+            carried: true,
+            load: Some(0.7),
         }
     }
 

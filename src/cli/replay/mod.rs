@@ -3,12 +3,16 @@
 //! | file | what |
 //! |---|---|
 //! | `settings` | the detector's settings as flags |
-//! | `read` | files, compression, lines, progress |
+//! | `read` | the lines of one log, decompressed |
+//! | `merge` | several logs as one, progress |
 //! | `order` | lines that are up to a minute late, put in order |
+//! | `faults` | lines that are no requests |
 //! | `survey` | the detector's run, and what is learnt about each crowd |
 //! | `sharing` | what visitors who share would have saved |
 //! | `report`, `plot` | the table, the JSON, the picture |
 
+mod faults;
+mod merge;
 mod order;
 mod plot;
 mod read;
@@ -21,11 +25,11 @@ use std::{path::PathBuf, time::Instant};
 
 use clap::Args;
 
-use self::{order::Order, survey::Survey};
+use self::{faults::Faults, merge::Merge, order::Order, survey::Survey};
 
 /// Find the crowds in access logs: would this site have had one?
 ///
-/// Common and Combined logs, plain, .gz or .zst, in any number, in order of time or up to a minute out of it.
+/// Common and Combined logs, plain, .gz or .zst, in any number and order; lines up to a minute out of order within each.
 #[derive(Args, Debug)]
 pub(super) struct Replay {
     /// Access logs; - is standard input.
@@ -46,17 +50,28 @@ pub(super) fn run(arguments: Replay) -> anyhow::Result<()> {
     let begun = Instant::now();
     let mut survey = Survey::new(settings);
     let mut order = Order::default();
-    let faults = read::lines(&arguments.logs, |place, line| {
-        order.add(place, line, |line| survey.add(line))
-    })?;
-    order.finish(|line| survey.add(line));
-    let findings = survey.finish(faults.merge(order.into_faults()), begun.elapsed());
+    let mut merge = Merge::of(&arguments.logs)?;
+    while let Some(log) = merge.next()? {
+        order.add(log.place, log.time, &log.line, |line| survey.add(line));
+    }
+    let (lines, broken) = merge.finish();
+    let faults = Faults {
+        lines,
+        broken,
+        ..order.finish(|line| survey.add(line))
+    };
+    let findings = survey.finish(faults, begun.elapsed());
     if let Some(file) = &arguments.plot {
         plot::draw(&findings, file)?;
     }
     if arguments.json {
-        report::json(&findings)
+        report::json(&findings, &arguments.logs);
     } else {
-        report::table(&findings)
+        report::table(&findings, &arguments.logs)?;
+    }
+    // What was read is told all the same.
+    match findings.faults.broken.first() {
+        Some(broken) => Err(anyhow::anyhow!("{broken}")),
+        None => Ok(()),
     }
 }

@@ -1,11 +1,14 @@
 //! Lines in order of time: servers write a line when the answer is done, so logs are out of order by as long as answers
-//! take, and merged logs by more. Lines wait in buckets of a second until a line a minute later is seen.
+//! take. Lines wait in buckets of a second until a line a minute later is seen.
 
 use std::collections::BTreeMap;
 
-use tower_flashback::crowd::log::{Line, text};
+use tower_flashback::crowd::{
+    Time,
+    log::{Line, LineError, text},
+};
 
-use super::read::{Faults, Place};
+use super::{faults::Faults, read::Place};
 
 /// The lines of the last minute.
 #[derive(Debug, Default)]
@@ -21,40 +24,29 @@ pub(super) struct Order {
 #[derive(Debug, Default)]
 struct Bucket {
     text: String,
-    ends: Vec<usize>,
+    ends: Vec<(usize, Place)>,
 }
 
 impl Order {
-    /// Takes a line, and gives those that are a minute older than the newest.
-    pub(super) fn add(&mut self, place: Place, line: &[u8], mut give: impl FnMut(&Line<'_>)) {
-        let line = text(line);
-        match Line::parse(&line) {
-            Ok(parsed) => self.put(parsed.time.as_secs(), &line),
-            Err(error) => return self.faults.add(place, error),
-        }
-        while let Some(first) = self.buckets.first_entry() {
-            if *first.key() + WAIT > self.newest && self.bytes <= MAX_BYTES {
-                break;
-            }
-            let mut bucket = first.remove();
-            self.bytes -= bucket.text.len();
-            bucket.empty(&mut give);
-            self.spare.push(bucket);
-        }
+    /// Takes a line whose time was read, and gives those that are a minute older than the newest.
+    pub(super) fn add(&mut self, place: Place, time: Option<Time>, line: &[u8], give: impl FnMut(&Line<'_>)) {
+        let Some(time) = time else {
+            let fault = Line::parse(&text(line)).err().unwrap_or(LineError::Time);
+            return self.faults.add(place, fault);
+        };
+        self.put(time.as_secs(), place, line);
+        self.release(give);
     }
 
-    /// Gives the rest.
-    pub(super) fn finish(&mut self, mut give: impl FnMut(&Line<'_>)) {
+    /// Gives the rest, and tells what was wrong.
+    pub(super) fn finish(mut self, mut give: impl FnMut(&Line<'_>)) -> Faults {
         for mut bucket in std::mem::take(&mut self.buckets).into_values() {
-            bucket.empty(&mut give);
+            bucket.empty(&mut self.faults, &mut give);
         }
-    }
-
-    pub(super) fn into_faults(self) -> Faults {
         self.faults
     }
 
-    fn put(&mut self, second: u64, line: &str) {
+    fn put(&mut self, second: u64, place: Place, line: &[u8]) {
         // Later than a minute: it counts where the log stands.
         let oldest = self.newest.saturating_sub(WAIT);
         self.faults.late += u64::from(second < oldest);
@@ -64,19 +56,31 @@ impl Order {
             .buckets
             .entry(second.max(oldest))
             .or_insert_with(|| spare.pop().unwrap_or_default());
-        bucket.text.push_str(line);
-        bucket.ends.push(bucket.text.len());
+        bucket.text.push_str(&text(line));
+        bucket.ends.push((bucket.text.len(), place));
         self.bytes += line.len();
+    }
+
+    fn release(&mut self, mut give: impl FnMut(&Line<'_>)) {
+        while let Some(first) = self.buckets.first_entry() {
+            if *first.key() + WAIT > self.newest && self.bytes <= MAX_BYTES {
+                break;
+            }
+            let mut bucket = first.remove();
+            self.bytes = self.bytes.saturating_sub(bucket.text.len());
+            bucket.empty(&mut self.faults, &mut give);
+            self.spare.push(bucket);
+        }
     }
 }
 
 impl Bucket {
-    fn empty(&mut self, mut give: impl FnMut(&Line<'_>)) {
+    fn empty(&mut self, faults: &mut Faults, mut give: impl FnMut(&Line<'_>)) {
         let mut from = 0;
-        for end in &self.ends {
-            // Parsed before, so it parses again; that is cheaper than to keep its parts.
-            if let Ok(line) = Line::parse(&self.text[from..*end]) {
-                give(&line);
+        for (end, place) in &self.ends {
+            match Line::parse(&self.text[from..*end]) {
+                Ok(line) => give(&line),
+                Err(error) => faults.add(*place, error),
             }
             from = *end;
         }
@@ -93,7 +97,7 @@ const MAX_BYTES: usize = 64 << 20;
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tower_flashback::crowd::log::LineError;
+    use tower_flashback::crowd::log::time_of;
 
     use super::*;
 
@@ -111,23 +115,29 @@ mod tests {
             let (mut order, mut times) = (Order::default(), Vec::new());
             for (number, late) in jitter.iter().enumerate() {
                 let second = 60 + number as u64 / 3 - late.min(&(60 + number as u64 / 3));
-                order.add(Place { file: 0, line: 1 }, line(second).as_bytes(), |line| times.push(line.time));
+                let line = line(second);
+                let place = Place { log: 0, line: 1 };
+                order.add(place, time_of(line.as_bytes()), line.as_bytes(), |line| times.push(line.time));
             }
-            order.finish(|line| times.push(line.time));
+            let faults = order.finish(|line| times.push(line.time));
             prop_assert_eq!(times.len(), jitter.len());
             prop_assert!(times.is_sorted());
-            prop_assert_eq!(order.into_faults().late, 0);
+            prop_assert_eq!((faults.late, faults.bad), (0, 0));
         }
     }
 
     #[test]
     fn a_broken_line_is_told_with_its_place() {
         let mut order = Order::default();
-        order.add(Place { file: 2, line: 7 }, b"nonsense", |_| {});
-        let faults = order.into_faults();
+        let place = |line| Place { log: 2, line };
+        order.add(place(7), None, b"nonsense", |_| {});
+        let probe = br#"192.0.2.7 - - [10/Oct/2000:13:55:36 -0700] "\x16\x03\x01" 400 1"#;
+        order.add(place(8), time_of(probe), probe, |_| {});
+        let faults = order.finish(|_| panic!("nothing is a request"));
         assert_eq!(
-            (faults.bad, &*faults.first),
-            (1, &[(Place { file: 2, line: 7 }, LineError::Form)][..])
+            faults.first,
+            [(place(7), LineError::Form), (place(8), LineError::Request)]
         );
+        assert_eq!(faults.bad, 2);
     }
 }

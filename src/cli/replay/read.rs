@@ -1,79 +1,66 @@
-//! Lines of log files, decompressed as they come, with a progress bar where someone watches. A log of any size is read in
-//! the memory of one line.
+//! The lines of one log, decompressed as they come. A log of any size is read in the memory of a line and of its
+//! decompressor.
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, IsTerminal, Read},
-    path::{Path, PathBuf},
+    io::{self, BufRead, BufReader, Read},
+    path::Path,
 };
 
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressStyle};
-use tower_flashback::crowd::log::LineError;
+use indicatif::ProgressBar;
+use ruzstd::decoding::{
+    BlockDecodingStrategy, FrameDecoder,
+    errors::{FrameDecoderError, ReadFrameHeaderError},
+};
+use tower_flashback::crowd::{Time, log::time_of};
 
 /// Where a line stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    /// Number of the file, from 0.
-    pub(super) file: usize,
+    /// Number of the log, from 0.
+    pub(super) log: u32,
     /// Number of the line, from 1.
     pub(super) line: u64,
 }
 
-/// Lines that are no requests: all counted, the first kept.
-#[derive(Debug, Default)]
-pub(super) struct Faults {
-    pub(super) lines: u64,
-    pub(super) bad: u64,
-    pub(super) late: u64,
-    pub(super) first: Vec<(Place, LineError)>,
+/// A log that is being read, at one of its lines.
+pub(super) struct Log {
+    reader: Box<dyn BufRead>,
+    /// The line, without its end.
+    pub(super) line: Vec<u8>,
+    pub(super) place: Place,
+    /// When the line's request came, if that can be read.
+    pub(super) time: Option<Time>,
+    /// The last time that could be read: where the log stands.
+    pub(super) latest: Time,
 }
 
-impl Faults {
-    pub(super) fn add(&mut self, place: Place, error: LineError) {
-        self.bad += 1;
-        if self.first.len() < SHOWN {
-            self.first.push((place, error));
-        }
+impl Log {
+    /// Opens a log, told apart by its first bytes, whatever it is called. It stands before its first line.
+    pub(super) fn open(number: u32, path: &Path, bar: &ProgressBar) -> anyhow::Result<Self> {
+        let reader = decompressed(path, bar).with_context(|| format!("{} cannot be read", path.display()))?;
+        Ok(Self {
+            reader,
+            line: Vec::new(),
+            place: Place { log: number, line: 0 },
+            time: None,
+            latest: Time::ZERO,
+        })
     }
 
-    pub(super) fn merge(mut self, other: Self) -> Self {
-        self.lines += other.lines;
-        self.bad += other.bad;
-        self.late += other.late;
-        self.first.extend(other.first);
-        self.first.sort_by_key(|(place, _)| (place.file, place.line));
-        self.first.truncate(SHOWN);
-        self
-    }
-}
-
-/// Reads all files, one after the other, and hands over each line without its end.
-pub(super) fn lines(files: &[PathBuf], mut each: impl FnMut(Place, &[u8])) -> anyhow::Result<Faults> {
-    let mut faults = Faults::default();
-    let bar = progress(files);
-    for (number, path) in files.iter().enumerate() {
-        let name = path.display();
-        let mut reader = open(path, &bar).with_context(|| format!("{name} cannot be read"))?;
-        let (mut line, mut place) = (
-            Vec::new(),
-            Place {
-                file: number,
-                line: 0,
-            },
-        );
-        while read(&mut reader, &mut line).with_context(|| format!("{name} cannot be read to its end"))? {
-            place.line += 1;
-            if line.len() > LONGEST {
-                faults.add(place, LineError::Long);
-            } else if !line.is_empty() {
-                each(place, &line);
+    /// Goes to the next line that is not empty. False at the end.
+    pub(super) fn advance(&mut self) -> io::Result<bool> {
+        while read(&mut self.reader, &mut self.line)? {
+            self.place.line += 1;
+            if !self.line.is_empty() {
+                self.time = time_of(&self.line);
+                self.latest = self.time.unwrap_or(self.latest);
+                return Ok(true);
             }
         }
-        faults.lines += place.line;
+        Ok(false)
     }
-    bar.finish_and_clear();
-    Ok(faults)
 }
 
 /// Reads a line of bounded length; the rest of a longer one is skipped. False at the end.
@@ -86,7 +73,7 @@ fn read(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
             return Ok(any);
         }
         any = true;
-        let end = memchr(buffer);
+        let end = memchr::memchr(b'\n', buffer);
         let part = &buffer[..end.unwrap_or(buffer.len())];
         line.extend_from_slice(&part[..part.len().min((LONGEST + 1).saturating_sub(line.len()))]);
         let used = part.len() + usize::from(end.is_some());
@@ -97,12 +84,7 @@ fn read(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     }
 }
 
-fn memchr(buffer: &[u8]) -> Option<usize> {
-    buffer.iter().position(|byte| *byte == b'\n')
-}
-
-/// Opens a file, told apart by its first bytes, whatever it is called.
-fn open(path: &Path, bar: &ProgressBar) -> anyhow::Result<Box<dyn BufRead>> {
+fn decompressed(path: &Path, bar: &ProgressBar) -> io::Result<Box<dyn BufRead>> {
     let raw: Box<dyn Read> = if path.as_os_str() == "-" {
         Box::new(io::stdin())
     } else {
@@ -110,36 +92,80 @@ fn open(path: &Path, bar: &ProgressBar) -> anyhow::Result<Box<dyn BufRead>> {
     };
     let mut raw = BufReader::with_capacity(BUFFER, bar.wrap_read(raw));
     let head = raw.fill_buf()?;
-    Ok(if head.starts_with(&[0x1F, 0x8B]) {
-        Box::new(BufReader::with_capacity(
-            BUFFER,
-            flate2::bufread::MultiGzDecoder::new(raw),
-        ))
-    } else if head.starts_with(&[0x28, 0xB5, 0x2F, 0xFD]) {
-        Box::new(BufReader::with_capacity(
-            BUFFER,
-            ruzstd::decoding::StreamingDecoder::new(raw)?,
-        ))
+    Ok(if head.starts_with(&GZIP) {
+        let members = flate2::bufread::MultiGzDecoder::new(raw);
+        Box::new(BufReader::with_capacity(BUFFER, members))
+    } else if is_zstd(head) {
+        Box::new(BufReader::with_capacity(BUFFER, Frames::of(raw)))
     } else {
         Box::new(raw)
     })
 }
 
-fn progress(files: &[PathBuf]) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let sizes = files
-        .iter()
-        .map(|path| path.metadata().map_or(0, |file| file.len()));
-    let style =
-        ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left");
-    ProgressBar::new(sizes.sum()).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+/// A frame, or one to be skipped, with which parallel compressors begin.
+fn is_zstd(head: &[u8]) -> bool {
+    head.starts_with(&[0x28, 0xB5, 0x2F, 0xFD]) || matches!(head, [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..])
 }
 
-/// Faults shown with their line numbers.
-const SHOWN: usize = 100;
-/// The longest line that the parser takes.
+/// All frames of a zstd file: rotated logs are appended to each other, and parallel compressors write many.
+struct Frames<R> {
+    decoder: FrameDecoder,
+    source: R,
+    within: bool,
+}
+
+impl<R: BufRead> Frames<R> {
+    fn of(source: R) -> Self {
+        Self {
+            decoder: FrameDecoder::new(),
+            source,
+            within: false,
+        }
+    }
+
+    /// Goes to the next frame that holds anything. False at the end.
+    fn next(&mut self) -> io::Result<bool> {
+        while !self.source.fill_buf()?.is_empty() {
+            match self.decoder.init(&mut self.source) {
+                Ok(()) => {
+                    self.within = true;
+                    return Ok(true);
+                }
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
+                    io::copy(&mut self.source.by_ref().take(length.into()), &mut io::sink())?;
+                }
+                Err(error) => return Err(io::Error::other(error)),
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl<R: BufRead> Read for Frames<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if !self.within && !self.next()? {
+                return Ok(0);
+            }
+            while self.decoder.can_collect() < into.len() && !self.decoder.is_finished() {
+                let lacking = BlockDecodingStrategy::UptoBytes(into.len() - self.decoder.can_collect());
+                self.decoder
+                    .decode_blocks(&mut self.source, lacking)
+                    .map_err(io::Error::other)?;
+            }
+            match self.decoder.read(into)? {
+                0 if self.decoder.is_finished() => self.within = false,
+                read => return Ok(read),
+            }
+        }
+    }
+}
+
+const GZIP: [u8; 2] = [0x1F, 0x8B];
+/// The longest line that the parser takes; of a longer one it gets a byte more, and says so.
 const LONGEST: usize = 64 * 1024;
 /// Bytes read at once.
 const BUFFER: usize = 256 * 1024;

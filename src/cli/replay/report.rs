@@ -1,6 +1,6 @@
 //! What was found, as a table for people and as JSON for programs.
 
-use std::{collections::BTreeMap, io::Write, time::Duration};
+use std::{collections::BTreeMap, io::Write, path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
 use tower_flashback::crowd::Time;
@@ -8,7 +8,7 @@ use tower_flashback::crowd::Time;
 use super::survey::{Findings, Record};
 
 /// Prints the table, and what the second paper asks of a log.
-pub(super) fn table(findings: &Findings) -> anyhow::Result<()> {
+pub(super) fn table(findings: &Findings, logs: &[PathBuf]) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if findings.crowds.is_empty() {
         writeln!(out, "no crowd found")?;
@@ -60,20 +60,22 @@ pub(super) fn table(findings: &Findings) -> anyhow::Result<()> {
         findings.wall.as_secs_f64()
     )?;
     for (place, error) in &faults.first {
-        writeln!(out, "log {}, line {}: {error}", place.file + 1, place.line)?;
+        let log = logs[place.log as usize].display();
+        writeln!(out, "{log}, line {}: {error}", place.line)?;
     }
     Ok(())
 }
 
 /// Prints one object.
-pub(super) fn json(findings: &Findings) -> anyhow::Result<()> {
+pub(super) fn json(findings: &Findings, logs: &[PathBuf]) {
     let faults = &findings.faults;
     let bad: Vec<Value> = faults
         .first
         .iter()
-        .map(
-            |(place, error)| json!({ "log": place.file + 1, "line": place.line, "fault": error.to_string() }),
-        )
+        .map(|(place, error)| {
+            let log = logs[place.log as usize].display().to_string();
+            json!({ "log": log, "line": place.line, "fault": error.to_string() })
+        })
         .collect();
     let object = json!({
         "crowds": findings.crowds.iter().map(crowd).collect::<Vec<_>>(),
@@ -92,7 +94,6 @@ pub(super) fn json(findings: &Findings) -> anyhow::Result<()> {
         "bad_lines": bad,
     });
     println!("{object}");
-    Ok(())
 }
 
 fn crowd(record: &Record) -> Value {

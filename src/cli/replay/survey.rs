@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use tower_flashback::crowd::{Change, Crowds, Key, Rule, Settings, State, Time, log::Line};
 
-use super::{read::Faults, sharing::Sharing};
+use super::{faults::Faults, sharing::Sharing};
 
 /// A detector at work on a log.
 #[derive(Debug)]
@@ -15,6 +15,7 @@ pub(super) struct Survey {
     open: HashMap<Key, Record>,
     done: Vec<Record>,
     site: Rates,
+    whole: Key,
 }
 
 /// One crowd, from its first surge until the page was calm again.
@@ -63,6 +64,7 @@ impl Survey {
             open,
             done,
             site: Rates::default(),
+            whole: Key::site(),
         }
     }
 
@@ -75,15 +77,30 @@ impl Survey {
         let sighting = line.sighting();
         let state = crowds.observe(self.now, &sighting);
         self.site.add(self.now);
-        if state != State::Calm
-            && let Some(record) = self.open.get_mut(&crowds.key(line.host, line.path, line.query))
-        {
-            record.add(self.now, line);
-        }
-        for record in self.open.values_mut().filter(|record| record.refers(line)) {
-            record.sharing.add(line);
+        if !self.open.is_empty() {
+            let page = (state != State::Calm).then(|| crowds.key(line.host, line.path, line.query));
+            self.attend(line, page.as_ref());
         }
         self.take_changes();
+    }
+
+    /// Adds a request to the crowds that it is part of: its page's, that of the page which it came from, the site's.
+    fn attend(&mut self, line: &Line<'_>, page: Option<&Key>) {
+        if let Some(record) = page.and_then(|page| self.open.get_mut(page)) {
+            record.add(self.now, line);
+        }
+        if let Some(record) = self.open.get_mut(&self.whole) {
+            record.add(self.now, line);
+        }
+        let Some(from) = line.referrer.and_then(path_of) else {
+            return;
+        };
+        for (key, record) in &mut self.open {
+            // An image, a script, the next page.
+            if key.path() == from && line.path != from {
+                record.sharing.add(line);
+            }
+        }
     }
 
     pub(super) fn finish(mut self, faults: Faults, wall: Duration) -> Findings {
@@ -104,7 +121,8 @@ impl Survey {
         }
     }
 
-    /// Ticks every second of the log while anything is hot or recent, and steps over the silence beyond.
+    /// Ticks every second of the log while anything is hot or cooling; else only where there are lines: silence changes
+    /// nothing that is calm.
     fn advance(&mut self, time: Time) {
         if self.crowds.is_none() {
             // Settings were checked with the flags.
@@ -113,8 +131,7 @@ impl Survey {
         }
         while self.now < time {
             let Some(crowds) = &self.crowds else { return };
-            let quiet = self.open.is_empty() && time - self.now > LULL;
-            self.now = if quiet {
+            self.now = if self.open.is_empty() {
                 time
             } else {
                 (self.now + Duration::from_secs(1)).min(time)
@@ -166,19 +183,6 @@ impl Record {
         self.sharing.add(line);
     }
 
-    /// Whether a request came from this crowd's page: an image, a script, the next page.
-    fn refers(&self, line: &Line<'_>) -> bool {
-        let (Some(referrer), path) = (line.referrer, self.change.key.path()) else {
-            return false;
-        };
-        let Some((_, rest)) = referrer.split_once("://") else {
-            return false;
-        };
-        let from = rest.find('/').map_or("/", |slash| &rest[slash..]);
-        let from = from.split(['?', '#']).next().unwrap_or_default();
-        from == path && line.path != path
-    }
-
     /// Requests of the whole crowd.
     pub(super) fn requests(&self) -> u64 {
         self.change.requests + self.after
@@ -202,6 +206,13 @@ impl Record {
         debug_assert_ne!(self.change.rule, Rule::Manual);
         self.change.at.saturating_sub(self.change.onset)
     }
+}
+
+/// The path of a Referer.
+fn path_of(referrer: &str) -> Option<&str> {
+    let (_, rest) = referrer.split_once("://")?;
+    let path = rest.find('/').map_or("/", |slash| &rest[slash..]);
+    path.split(['?', '#']).next()
 }
 
 impl Rates {
@@ -249,8 +260,6 @@ impl Rates {
 
 /// Logs are replayed the same each time; nobody chooses URLs against a seed of the past.
 const SEED: u64 = 1;
-/// Silence that is stepped over at once: twice the longest default epoch.
-const LULL: Duration = Duration::from_secs(120);
 /// Shortest bins, in seconds: the rate of a single second is noise.
 const FINEST: u64 = 8;
 /// Bins at most: more than a picture has columns.

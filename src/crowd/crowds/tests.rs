@@ -314,6 +314,64 @@ fn fake_crowds_cannot_switch_more_than_the_bound() {
 }
 
 #[test]
+fn a_stronger_crowd_takes_the_place_of_the_weakest_and_a_weaker_one_does_not() {
+    let settings = Settings {
+        max_hot: 2,
+        ..Settings::default()
+    };
+    let crowds = Crowds::new(settings, Time::ZERO, 1).expect("sound");
+    let hot = |crowds: &Crowds, now: f64| -> Vec<String> {
+        let found = crowds
+            .crowds(at(now))
+            .into_iter()
+            .filter(|crowd| !crowd.key.is_site());
+        let mut keys: Vec<_> = found.map(|crowd| crowd.key.path().to_owned()).collect();
+        keys.sort();
+        keys
+    };
+    // Tenths of a second, each page with so many visitors in it.
+    let run = |from: u32, to: u32, pages: &[(&str, u32)]| {
+        for tenth in from..to {
+            let now = f64::from(tenth) / 10.0;
+            for (page, visitors) in pages {
+                for visitor in 0..*visitors {
+                    crowds.observe(at(now), &sighting(page, tenth * 100 + visitor));
+                }
+            }
+            if tenth % 10 == 0 {
+                crowds.tick(at(now));
+            }
+        }
+    };
+    run(20, 80, &[("/weak", 1), ("/strong", 4)]);
+    assert_eq!(hot(&crowds, 8.0), ["/strong", "/weak"]);
+    run(80, 140, &[("/weak", 1), ("/strong", 4), ("/equal", 1)]);
+    assert_eq!(hot(&crowds, 14.0), ["/strong", "/weak"], "one as strong waits");
+    run(140, 200, &[("/weak", 1), ("/strong", 4), ("/stronger", 6)]);
+    assert_eq!(hot(&crowds, 20.0), ["/strong", "/stronger"]);
+    let displaced: Vec<_> = crowds
+        .changes()
+        .into_iter()
+        .filter(|change| change.rule == Rule::Displaced)
+        .map(|change| (change.key.path().to_owned(), change.to))
+        .collect();
+    assert_eq!(
+        displaced,
+        [("/weak".to_owned(), State::Calm)],
+        "once, and the two do not take turns"
+    );
+    // By hand is beyond the bound, and never displaced.
+    crowds
+        .force(at(20.0), None, "/strong", Mode::Hot)
+        .expect("is a path");
+    crowds
+        .force(at(20.0), None, "/stronger", Mode::Hot)
+        .expect("is a path");
+    run(200, 260, &[("/strongest", 30)]);
+    assert_eq!(hot(&crowds, 26.0), ["/strong", "/stronger"]);
+}
+
+#[test]
 fn a_flood_of_urls_is_bounded_and_hides_no_crowd() {
     let crowds = Crowds::new(
         Settings {
@@ -354,7 +412,7 @@ fn poisson(random: &mut impl FnMut() -> f64, mean: f64) -> u32 {
 }
 
 #[test]
-fn days_of_ordinary_traffic_are_no_crowd() {
+fn a_day_of_ordinary_traffic_is_no_crowd() {
     let settings = Settings {
         min_rate: 0.3,
         ..Settings::default()
@@ -367,12 +425,12 @@ fn days_of_ordinary_traffic_are_no_crowd() {
         state ^= state << 17;
         (state >> 11) as f64 / (1u64 << 53) as f64
     };
-    let paths: Vec<String> = (0..20).map(|page| format!("/{page}")).collect();
-    for second in 0..3 * 86_400u32 {
+    let paths: Vec<String> = (0..14).map(|page| format!("/{page}")).collect();
+    for second in 0..86_400u32 {
         let day = 1.0 + 0.8 * (f64::from(second) * std::f64::consts::TAU / 86_400.0).sin();
         for (page, path) in paths.iter().enumerate() {
             // From a request in six hours to one in three seconds: where small numbers are noisiest.
-            let mean = 0.3 / f64::from(1u32 << (page % 14)) * day;
+            let mean = 0.3 / f64::from(1u32 << page) * day;
             if random() < mean {
                 for _ in 0..=poisson(&mut random, mean / 2.0) {
                     let client = (random() * 1e9) as u32;
@@ -380,7 +438,9 @@ fn days_of_ordinary_traffic_are_no_crowd() {
                 }
             }
         }
-        crowds.tick(Time::from_secs(second.into()));
+        if second % 10 == 0 {
+            crowds.tick(Time::from_secs(second.into()));
+        }
     }
     assert_eq!(crowds.changes(), []);
 }
@@ -402,6 +462,20 @@ fn verdict(settings: &Settings, start: u64, counts: &[u32], spread: u64) -> Opti
     None
 }
 
+/// The requests of each second that a balancer gives to one of its instances, in turn.
+fn share(counts: &[u32], instance: u32, instances: u32) -> Vec<u32> {
+    let mut given = 0;
+    counts
+        .iter()
+        .map(|count| {
+            let before = given;
+            given += count;
+            // Numbers from `before` to `given` that leave this remainder.
+            (given + instances - 1 - instance) / instances - (before + instances - 1 - instance) / instances
+        })
+        .collect()
+}
+
 /// A page's life in whole seconds: a steady past, a step, and after it.
 fn life() -> impl Strategy<Value = Vec<u32>> {
     (10u32..40, 1u32..60, 20usize..80, 3usize..20)
@@ -409,7 +483,7 @@ fn life() -> impl Strategy<Value = Vec<u32>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(20))]
 
     #[test]
     fn shifting_time_and_reseeding_change_no_decision(counts in life(), shift in 0u64..1_000_000) {
@@ -426,6 +500,20 @@ proptest! {
         prop_assert_eq!(small.is_some(), large.is_some());
         // Pages are looked at after 1, 2, 4… requests of a half second: the large one's looks fall elsewhere.
         prop_assert!(small.zip(large).is_none_or(|(small, large)| small.abs_diff(large) <= 1));
+    }
+
+    /// Each of several instances behind a balancer sees its share of the requests. With the floor at its share, too, it
+    /// decides as one instance would that sees all.
+    #[test]
+    fn splitting_requests_over_instances_changes_no_decision(counts in life(), instances in 2u32..5) {
+        let whole: Vec<u32> = counts.iter().map(|count| count * instances).collect();
+        let settings = Settings { min_rate: 5.0 * f64::from(instances), ..Settings::default() };
+        let all = verdict(&settings, 0, &whole, 1);
+        for (instance, share) in (0..instances).map(|instance| (instance, share(&whole, instance, instances))) {
+            let part = verdict(&Settings::default(), 0, &share, u64::from(instance));
+            prop_assert_eq!(part.is_some(), all.is_some());
+            prop_assert!(part.zip(all).is_none_or(|(part, all)| part.abs_diff(all) <= 1));
+        }
     }
 
     /// The stranger's side: nothing that is asked panics or is tracked without bound.

@@ -20,6 +20,8 @@ pub use origin::{HostPolicy, OriginSettings};
 pub use server::{ChainHeader, ServerSettings};
 pub use upstream_url::UpstreamUrl;
 
+use super::webhook::WebhookSettings;
+
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -39,6 +41,10 @@ pub struct Config {
     pub notice: crate::layer::NoticeSettings,
     /// Who meets whom.
     pub broker: crate::broker::Settings,
+    /// What is remembered over a restart.
+    pub state: crate::StateSettings,
+    /// Who is told of crowds.
+    pub webhook: WebhookSettings,
 }
 
 impl Config {
@@ -80,7 +86,11 @@ impl Config {
             .map_err(|error| ConfigError::section("notice", error))?;
         self.broker
             .check()
-            .map_err(|error| ConfigError::section("broker", error))
+            .map_err(|error| ConfigError::section("broker", error))?;
+        self.state
+            .check()
+            .map_err(|error| ConfigError::section("state", error))?;
+        self.webhook.check()
     }
 
     /// The library's part.
@@ -92,6 +102,7 @@ impl Config {
             carry: self.carry.clone(),
             notice: self.notice.clone(),
             broker: self.broker.clone(),
+            state: self.state.clone(),
         }
     }
 }
@@ -106,7 +117,9 @@ impl fmt::Display for Config {
         print::section(f, "content", &self.content)?;
         print::section(f, "carry", &self.carry)?;
         print::section(f, "notice", &self.notice)?;
-        print::section(f, "broker", &self.broker)
+        print::section(f, "broker", &self.broker)?;
+        print::section(f, "state", &self.state)?;
+        print::section(f, "webhook", &self.webhook)
     }
 }
 
@@ -207,6 +220,9 @@ mod tests {
         other.server.chain = ChainHeader::Forwarded;
         other.origin.upstream = Some("https://origin.example".parse().expect("an upstream"));
         other.origin.host = HostPolicy::Upstream;
+        other.state.file = Some("/var/lib/flashback/state.json".into());
+        other.webhook.url = Some("https://scaler.example/crowds?site=1".parse().expect("a URL"));
+        other.webhook.secret_file = Some("/etc/flashback/webhook.secret".into());
         other.origin.uplink = Some("1500kbit".parse().expect("a rate"));
         other.notice.texts.insert(
             "nl".to_owned(),
@@ -265,6 +281,13 @@ mod tests {
             ("[origin]\nuplink = \"fast\"", "fast"),
             ("[origin]\nhead_timeout = \"0s\"", "origin.head_timeout"),
             ("[notice.texts.de]\ncarried = \"Getragen.\"", "figures"),
+            ("[carry]\nengage_at = -1.0", "engage_at = -1"),
+            ("[state]\nevery = \"10ms\"", "10ms"),
+            ("[webhook]\nurl = \"http://a/\"", "webhook.secret_file"),
+            ("[webhook]\nurl = \"ftp://a/\"", "ftp://a/"),
+            ("[webhook]\nattempts = 0", "webhook.attempts"),
+            ("[webhook]\nwaiting = 0", "webhook.waiting"),
+            ("[webhook]\ntimeout = \"0s\"", "webhook.timeout"),
         ] {
             let error = Config::parse(text).expect_err(text).to_string();
             assert!(error.contains(named), "{text}: '{error}' does not name {named}");
