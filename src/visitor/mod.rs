@@ -10,6 +10,7 @@
 //! | `circle`, `link`, `sdp`, `udp` | whom it knows; one connection each, and the text and sockets that the library wants |
 //! | `site`, `socket`, `meter`, `pace` | connections to the site, counted, and no faster than the visitor's own link |
 //! | `audit` | laws 2 and 3, counted beside the exchange |
+//! | `rehearsal` | many visitors, arriving as a crowd does, and what came of them |
 //!
 //! Each link has a socket and a task of its own, for the library has no way yet to share one. All of a visit ends when its
 //! future is dropped: handles of links and broker say goodbye in a bounded time.
@@ -34,6 +35,7 @@ mod link;
 mod meter;
 mod pace;
 mod page;
+mod rehearsal;
 mod sdp;
 mod settings;
 mod site;
@@ -44,6 +46,7 @@ mod visitor;
 mod way_out;
 
 pub use audit::{Arrived, Gauge, Sample, Visit};
+pub use rehearsal::{Arrivals, Bytes, Rehearsal, Report, Running, Seconds, Signals, Standing};
 pub use settings::{Conduct, Settings};
 pub use site::SiteError;
 pub use visitor::Visitor;

@@ -21,6 +21,7 @@ use super::{
     settings::Settings,
     site::{Site, SiteError},
 };
+use crate::content::Digest;
 
 /// One visitor of one page. Whoever drops its visit ends it: tasks, links and sockets go with it.
 ///
@@ -60,9 +61,7 @@ impl Visitor {
             Arc::new(Pace::new(settings.up, started)),
             Arc::new(Pace::new(settings.down, started)),
         );
-        let agent =
-            HeaderValue::from_str(&settings.agent).unwrap_or_else(|_| HeaderValue::from_static("flashback"));
-        let site = Site::new(url, settings.address, Arc::clone(&down), agent)?;
+        let site = Site::new(url, settings.address, Arc::clone(&down), agent(&settings))?;
         let answer = site.navigate().await?;
         let page = Page::read(&String::from_utf8_lossy(&answer.body), site.page());
         let mut visit = Visit {
@@ -105,6 +104,23 @@ impl Visitor {
         let (carried, others) = split(&site, references, &hot).await;
         Carry::run(course, &hot, carried, others, visit).await
     }
+}
+
+/// What an object of the page is by the site's own answer, without the swarm.
+pub(super) async fn digest(page: &Url, settings: &Settings, path: &str) -> Result<Digest, SiteError> {
+    let unpaced = Arc::new(Pace::new(None, Instant::now()));
+    let site = Site::new(page.clone(), settings.address, unpaced, agent(settings))?;
+    let answer = site.object(path, OBJECT_MAX).await?;
+    if answer.status.is_success() {
+        Ok(Digest::of(&answer.body))
+    } else {
+        let (url, status) = (path.to_owned(), answer.status);
+        Err(SiteError::Status { url, status })
+    }
+}
+
+fn agent(settings: &Settings) -> HeaderValue {
+    HeaderValue::from_str(&settings.agent).unwrap_or_else(|_| HeaderValue::from_static("flashback"))
 }
 
 /// Fetches what a page refers to, as many at a time as a browser does.
