@@ -3,6 +3,7 @@
 
 mod builder;
 mod introduce;
+mod larder;
 mod observe;
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};

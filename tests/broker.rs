@@ -2,12 +2,19 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
     time::{Duration, SystemTime},
 };
 
 use axum::body::Body;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -18,9 +25,10 @@ use tokio_tungstenite::{
 };
 use tower_flashback::{
     broker::{
-        Broker, Reported, RoomId, Settings, Stun, TokenKey,
-        signal::{Body as Signal, FromBroker, FromVisitor, Report},
+        Broker, Origin, Reported, RoomId, Settings, Stun, TokenKey,
+        signal::{Body as Signal, Chunk, FromBroker, FromVisitor, Outcome, Report, Spare},
     },
+    content::{CHUNK, Digest, verify},
     swarm::{
         Candidate, Identity, PeerFault,
         candidate::{Host, Kind},
@@ -616,5 +624,240 @@ async fn stun_stops_answering_a_flood_and_frees_its_port() {
     // The task ends at its next turn.
     while UdpSocket::bind(address).await.is_err() {
         tokio::task::yield_now().await;
+    }
+}
+
+/// A page of some whole chunks and a tail, at a pace of a test's choosing; what it sent is counted.
+#[derive(Debug)]
+struct Larder {
+    bytes: Bytes,
+    pace: AtomicU64,
+    sent: AtomicU64,
+    took: AtomicU64,
+}
+
+impl Larder {
+    fn new(pace: u64) -> Arc<Self> {
+        Self::of(4, pace)
+    }
+
+    fn of(whole: usize, pace: u64) -> Arc<Self> {
+        let length = whole * CHUNK + 100;
+        Arc::new(Self {
+            bytes: (0..length).map(|at| (at * 31 % 251) as u8).collect(),
+            pace: pace.into(),
+            sent: AtomicU64::new(0),
+            took: AtomicU64::new(0),
+        })
+    }
+
+    /// What the manifest says of each chunk.
+    fn digests(&self) -> Vec<Digest> {
+        self.bytes.chunks(CHUNK).map(Digest::of_chunk).collect()
+    }
+
+    fn taken(&self) -> u64 {
+        self.took.load(SeqCst)
+    }
+}
+
+impl Origin for Larder {
+    fn seeds(&self, _: RoomId) -> Vec<Range<u32>> {
+        std::iter::once(0..4).collect()
+    }
+
+    fn chunk(&self, _: RoomId, chunk: u32) -> Option<Bytes> {
+        let start = chunk as usize * CHUNK;
+        let end = self.bytes.len().min(start + CHUNK);
+        (start < end).then(|| self.bytes.slice(start..end))
+    }
+
+    fn pace(&self) -> u64 {
+        self.pace.load(SeqCst)
+    }
+
+    fn sent(&self) -> u64 {
+        self.sent.load(SeqCst)
+    }
+
+    fn took(&self, _: RoomId, bytes: u64) {
+        self.took.fetch_add(bytes, SeqCst);
+    }
+}
+
+impl Visitor {
+    /// The next chunk; what else is said meanwhile is dropped.
+    async fn chunk(&mut self) -> Chunk {
+        loop {
+            match self.hear().await.expect("a chunk") {
+                FromBroker::Chunk(chunk) => return chunk,
+                FromBroker::Meet { .. } | FromBroker::Gone { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    async fn spare(&mut self, chunks: &[u32]) {
+        let chunks = chunks.iter().copied().collect();
+        self.say(&FromVisitor::Spare(Spare { chunks })).await;
+    }
+}
+
+/// Enough for a test not to wait.
+const FAST: u64 = 1_000_000_000;
+
+#[tokio::test]
+async fn each_newcomer_is_sent_one_seed_and_its_bytes_are_the_manifests() {
+    let site = Site::open(|_| {}).await;
+    let larder = Larder::new(FAST);
+    site.broker.supply(larder.clone());
+    let (digests, mut times) = (larder.digests(), BTreeMap::new());
+    let mut visitors = Vec::new();
+    for _ in 0..8 {
+        let (mut visitor, _) = site.join(ROOM).await;
+        let Chunk { chunk, bytes } = visitor.chunk().await;
+        assert!(verify(&bytes, &digests[chunk as usize]), "chunk {chunk}");
+        assert_eq!(bytes.len(), CHUNK, "a short tail is no seed");
+        *times.entry(chunk).or_insert(0) += 1;
+        visitors.push(visitor);
+    }
+    assert_eq!(times, BTreeMap::from([(0, 2), (1, 2), (2, 2), (3, 2)]));
+    // One each, and no more: the next that is sent answers a wish.
+    let first = &mut visitors[0];
+    first.spare(&[4]).await;
+    let Chunk { chunk, bytes } = first.chunk().await;
+    assert_eq!((chunk, bytes.len()), (4, 100));
+    assert!(verify(&bytes, &digests[4]));
+    assert_eq!(larder.taken(), 8 * CHUNK as u64 + 100);
+}
+
+#[tokio::test]
+async fn what_is_spare_goes_to_whoever_had_the_fewest() {
+    let site = Site::open(|_| {}).await;
+    let larder = Larder::new(FAST);
+    site.broker.supply(larder.clone());
+    let (mut rich, _) = site.join(ROOM).await;
+    let had = rich.chunk().await.chunk;
+    let others: Vec<_> = (0..4).filter(|chunk| *chunk != had).collect();
+    for chunk in &others[..2] {
+        rich.spare(&[*chunk]).await;
+        assert_eq!(rich.chunk().await.chunk, *chunk);
+    }
+    let (mut poor, _) = site.join(ROOM).await;
+    let seed = poor.chunk().await.chunk;
+    // Pages take all there is for a while, so that both wishes wait; the visitors are many beside the pace, so that the
+    // poorest comes first, and not the oldest.
+    larder.pace.store(200_000, SeqCst);
+    larder.sent.fetch_add(400_000, SeqCst);
+    rich.spare(&[others[2]]).await;
+    let wish = (0..4).find(|chunk| *chunk != seed).unwrap();
+    poor.spare(&[wish, 4]).await;
+    assert_eq!(poor.chunk().await.chunk, wish);
+    assert_eq!(poor.chunk().await.chunk, 4);
+    assert_eq!(rich.chunk().await.chunk, others[2]);
+}
+
+#[tokio::test]
+async fn a_wish_for_what_the_page_has_not_is_passed_over() {
+    let site = Site::open(|_| {}).await;
+    site.broker.supply(Larder::new(FAST));
+    let (mut visitor, _) = site.join(ROOM).await;
+    visitor.chunk().await;
+    visitor.spare(&[5, 1 << 20, (1 << 24) - 1, 4]).await;
+    assert_eq!(visitor.chunk().await.chunk, 4);
+}
+
+/// However much a visitor wishes for, one chunk is under way to it; whoever does not read is let go, and its wishes with it.
+#[tokio::test]
+async fn who_does_not_read_is_sent_one_chunk_at_a_time_and_let_go() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_send_buffer_size(4_096).unwrap();
+    socket.bind((CLIENT, 0).into()).unwrap();
+    let site = Site::open_on(socket.listen(64).unwrap(), |settings| {
+        settings.send_within = Duration::from_millis(200);
+    });
+    let larder = Larder::new(FAST);
+    site.broker.supply(larder.clone());
+    let reader = TcpSocket::new_v4().unwrap();
+    reader.set_recv_buffer_size(1_024).unwrap();
+    let stream = reader.connect(site.address).await.unwrap();
+    let mut slow = site.handshake(stream, |_| {}).await.unwrap();
+    slow.say(&FromVisitor::Join {
+        token: site.token(ROOM),
+    })
+    .await;
+    for chunk in 0..5 {
+        // Each wish takes the place of the one before; none of them makes a queue.
+        slow.spare(&[chunk]).await;
+    }
+    // It reads nothing; another does, and sees when the first is gone.
+    let (mut other, _) = site.join(ROOM).await;
+    loop {
+        match other.hear().await.expect("the broker works on") {
+            FromBroker::Gone { .. } => break,
+            FromBroker::Chunk(_) | FromBroker::Meet { .. } => {}
+            message => panic!("{message:?}"),
+        }
+    }
+    assert_eq!(site.broker.visitors(ROOM), 1);
+    // The seed of the other, and what little the buffers of the system took of the first.
+    assert!(larder.taken() <= 3 * CHUNK as u64, "{}", larder.taken());
+}
+
+/// Real sockets, and so the real clock: a paused one would run ahead of them. The pace is that of 60 chunks in a second, and
+/// whatever the machine does meanwhile, no more than the pace has left, and all wishes come to be.
+#[tokio::test]
+async fn the_budget_holds_and_is_used() {
+    let site = Site::open(|_| {}).await;
+    let pace = 60 * CHUNK as u64;
+    let larder = Larder::of(40, pace);
+    let began = std::time::Instant::now();
+    site.broker.supply(larder.clone());
+    let (mut visitor, _) = site.join(ROOM).await;
+    let seed = visitor.chunk().await.chunk;
+    for chunk in (0..40).filter(|chunk| *chunk != seed) {
+        visitor.spare(&[chunk]).await;
+        assert_eq!(visitor.chunk().await.chunk, chunk);
+    }
+    let allowed = pace as f64 * (began.elapsed().as_secs_f64() + 0.05) + CHUNK as f64;
+    assert_eq!(larder.taken(), 40 * CHUNK as u64);
+    assert!((larder.taken() as f64) <= allowed, "{allowed}");
+}
+
+#[tokio::test]
+async fn a_newcomer_whose_seed_would_wait_gets_a_sponsor_once_the_link_is_open_at_both_ends() {
+    let site = Site::open(|_| {}).await;
+    // Nothing is left by the pages, so the first newcomer's seed waits, and the second's would wait too long behind it.
+    let larder = Larder::new(16_384);
+    larder.sent.store(1_000_000, SeqCst);
+    site.broker.supply(larder);
+    let (mut first, _) = site.join(ROOM).await;
+    let (mut second, _) = site.join(ROOM).await;
+    assert_eq!(first.hear().await, Some(FromBroker::Meet { visitor: second.id }));
+    assert_eq!(second.hear().await, Some(FromBroker::Meet { visitor: first.id }));
+    let open = |visitor| FromVisitor::Linked {
+        visitor,
+        outcome: Outcome::Open,
+        milliseconds: 9,
+    };
+    second.say(&open(first.id)).await;
+    // Its own end alone is open: whatever it is told first is not about a sponsor.
+    second
+        .say(&FromVisitor::Signal {
+            to: first.id,
+            body: identity(),
+        })
+        .await;
+    assert!(matches!(first.hear().await, Some(FromBroker::Signal { .. })));
+    first.say(&open(second.id)).await;
+    loop {
+        match first.hear().await {
+            Some(FromBroker::Sponsor { visitor }) => {
+                assert_eq!(visitor, second.id);
+                return;
+            }
+            Some(FromBroker::Chunk(_)) => {}
+            other => panic!("{other:?}"),
+        }
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Visitor {
     /// Introductions that were not reported to have failed.
     links_ever: u32,
     complaints: u32,
+    /// Its seed waits too long: the first neighbour is to give it one.
+    pub(super) wants_sponsor: bool,
     pub(super) report: Report,
 }
 
@@ -28,6 +30,8 @@ pub(super) struct Acquaintance {
     pub(super) over: bool,
     /// Its outcome was told, by either side.
     pub(super) told: bool,
+    /// This side has told that its end is open.
+    pub(super) open: bool,
     /// This side has accused the other: once is enough.
     pub(super) accused: bool,
     said: Said,
@@ -73,6 +77,7 @@ impl Visitor {
             id,
             over: false,
             told: false,
+            open: false,
             accused: false,
             said: Said::default(),
         });

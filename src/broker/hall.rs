@@ -1,11 +1,13 @@
-//! A room with its doors: the pure [`Room`], and for each visitor the queue of what its socket is to send.
+//! A room with its doors: the pure [`Room`] and [`Valve`], and for each visitor the queue of what its socket is to send.
 
 use std::{
     collections::HashMap,
+    ops::Range,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -18,9 +20,10 @@ use crate::{
     broker::{
         Envelope, Full, Heard, Reported, Room, Rules,
         service::Refusal,
-        signal::{FromBroker, FromVisitor, Outcome, Report},
+        signal::{Chunk, FromBroker, FromVisitor, Outcome, Report},
     },
-    swarm::PeerFault,
+    content::CHUNK,
+    swarm::{PeerFault, valve::Valve},
     telemetry::metric,
 };
 
@@ -35,6 +38,8 @@ pub(super) struct Hall {
 #[derive(Debug)]
 struct Inner {
     room: Room,
+    /// Nobody is known to it while there is no origin to send anything.
+    valve: Valve,
     doors: HashMap<u32, Sender<Out>, RandomState>,
     rng: StdRng,
     /// Kept from turn to turn, so that a message costs no allocation but its own bytes.
@@ -47,14 +52,29 @@ struct Inner {
 pub(super) enum Out {
     /// Send this.
     Say(Bytes),
+    /// Send this chunk, and say when the socket has taken it. At most one waits.
+    Chunk(Chunk),
     /// Close with this code.
     Leave(u16),
+}
+
+/// What there is to be sent.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// A seed of these chunks.
+    Seed(Vec<Range<u32>>),
+    /// What somebody wishes for.
+    Spare {
+        /// Whether who came first is served first, and not who had the fewest.
+        oldest_first: bool,
+    },
 }
 
 impl Hall {
     pub(super) fn new(rules: Rules, introductions: Arc<AtomicU64>) -> Self {
         let turn = Mutex::new(Inner {
             room: Room::new(rules),
+            valve: Valve::default(),
             doors: HashMap::default(),
             rng: StdRng::from_rng(&mut rand::rng()),
             mail: Vec::new(),
@@ -65,7 +85,8 @@ impl Hall {
 
     /// Lets a visitor in. What it is told comes out of the receiver; a receiver that ends without [`Out::Leave`]
     /// overflowed.
-    pub(super) fn enter(&self, queue: usize) -> Result<(u32, Receiver<Out>), Refusal> {
+    /// Its seed comes at so many bytes per second, those before it first; if that takes too long, of a neighbour.
+    pub(super) fn enter(&self, queue: usize, pace: Option<u64>) -> Result<(u32, Receiver<Out>), Refusal> {
         let mut inner = self.lock();
         let inner = &mut *inner;
         if inner.closed {
@@ -75,6 +96,14 @@ impl Hall {
         let (id, met) = joined.map_err(|Full(_)| Refusal::Full)?;
         let (door, exit) = mpsc::channel(queue);
         inner.doors.insert(id, door);
+        if let Some(pace) = pace {
+            let queued = (inner.valve.waiting() * CHUNK) as f64;
+            let seeded = queued <= pace as f64 * SEED_QUEUE.as_secs_f64();
+            inner.valve.join(id, seeded);
+            if !seeded {
+                inner.room.wants_sponsor(id);
+            }
+        }
         gauge!(metric::VISITORS).increment(1);
         self.introduced(met);
         inner.deliver();
@@ -84,6 +113,10 @@ impl Hall {
     pub(super) fn hear(&self, from: u32, message: FromVisitor) -> Result<Option<Reported>, PeerFault> {
         let mut inner = self.lock();
         let inner = &mut *inner;
+        if let FromVisitor::Spare(spare) = message {
+            inner.valve.wish(from, spare.chunks);
+            return Ok(None);
+        }
         let heard = inner.room.hear(from, message, &mut inner.rng, &mut inner.mail)?;
         inner.deliver();
         if let Heard::Introduced(met) = heard {
@@ -115,6 +148,54 @@ impl Hall {
             let _ = door.try_send(Out::Leave(code));
         }
         inner.doors.clear();
+    }
+
+    /// Whether a newcomer waits for its seed.
+    pub(super) fn waits(&self) -> bool {
+        self.lock().valve.waiting() > 0
+    }
+
+    /// Whether anybody wishes for what is spare.
+    pub(super) fn wishes(&self) -> bool {
+        self.lock().valve.is_wanted()
+    }
+
+    /// Who is to be sent which chunk; it must be told what became of it by [`send`](Self::send).
+    pub(super) fn next(&self, turn: &Turn) -> Option<(u32, u32)> {
+        let mut inner = self.lock();
+        let inner = &mut *inner;
+        match turn {
+            Turn::Seed(whole) => inner.valve.seed(whole, &mut inner.rng),
+            Turn::Spare { oldest_first } => {
+                let (room, valve) = (&inner.room, &mut inner.valve);
+                // Who was often accused comes last: slander is to starve nobody.
+                valve
+                    .spare(*oldest_first, |visitor| !room.is_barred(visitor))
+                    .or_else(|| valve.spare(*oldest_first, |_| true))
+            }
+        }
+    }
+
+    /// Puts a chunk into a visitor's queue; without bytes there was none to be had.
+    pub(super) fn send(&self, visitor: u32, chunk: u32, bytes: Option<Bytes>) {
+        let mut inner = self.lock();
+        let sent = bytes
+            .zip(inner.doors.get(&visitor))
+            .map(|(bytes, door)| door.try_send(Out::Chunk(Chunk { chunk, bytes })));
+        match sent {
+            Some(Ok(())) => {}
+            Some(Err(TrySendError::Full(_))) => {
+                counter!(metric::SHED, "reason" => "slow").increment(1);
+                inner.dismiss(visitor);
+                inner.deliver();
+            }
+            Some(Err(TrySendError::Closed(_))) | None => inner.valve.took(visitor),
+        }
+    }
+
+    /// The socket has taken what was under way to the visitor.
+    pub(super) fn took(&self, visitor: u32) {
+        self.lock().valve.took(visitor);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -156,6 +237,7 @@ impl Inner {
 
     fn dismiss(&mut self, id: u32) {
         self.doors.remove(&id);
+        self.valve.leave(id);
         if let Some(report) = self.room.leave(id, &mut self.mail) {
             gauge!(metric::VISITORS).decrement(1);
             given(report);
@@ -191,3 +273,6 @@ fn given(report: Report) {
         histogram!(metric::GIVEN_RATIO).record(report.given as f64 / got as f64);
     }
 }
+
+/// Seeds before a newcomer's: if they take longer than this, a neighbour gives it one (`docs/swarm.md`).
+const SEED_QUEUE: Duration = Duration::from_millis(250);

@@ -39,6 +39,11 @@ impl Bucket {
         }
         enough
     }
+
+    /// Gives back what was taken, or as much of it as is still missing.
+    pub const fn give_back(&mut self, cost: f32) {
+        self.taken = (self.taken - cost).max(0.0);
+    }
 }
 
 /// Buckets for more senders than anyone can count, in fixed memory: senders whose hash is the same share one. The hash

@@ -1,5 +1,5 @@
 //! Who meets whom: visitors of a hot page come in over one WebSocket each, and are introduced to a few of each other. The
-//! broker carries what two visitors need to connect, and never a byte of the page.
+//! broker carries what two visitors need to connect; and of the page a seed for each, and what the origin can spare.
 //!
 //! Pure, told the time and the randomness:
 //! - [`Room`]: the visitors of one page, and the rules by which they meet and are no longer introduced;
@@ -7,8 +7,8 @@
 //! - [`TokenKey`]: who may enter which room;
 //! - [`limit`]: what one stranger may take.
 //!
-//! Hands (feature `layer`): `Broker`, the handle to all rooms and the door for upgrades, and `Stun`, which tells a visitor
-//! its own address. All that a stranger can make grow has its bound in [`Settings`], with the reason for it.
+//! Hands (feature `layer`): `Broker`, the handle to all rooms and the door for upgrades, the chunks of an `Origin` that it
+//! hands out, and `Stun`, which tells a visitor its own address. All that a stranger can make grow has its bound in [`Settings`], with the reason for it.
 //!
 //! ```
 //! use rand::{SeedableRng, rngs::SmallRng};
@@ -26,6 +26,8 @@
 //! ```
 
 mod acquaintance;
+#[cfg(feature = "layer")]
+mod budget;
 pub mod limit;
 mod room;
 mod settings;
@@ -41,6 +43,8 @@ mod service;
 #[cfg(feature = "layer")]
 mod session;
 #[cfg(feature = "layer")]
+mod supply;
+#[cfg(feature = "layer")]
 mod udp;
 
 pub use crate::content::RoomId;
@@ -48,6 +52,8 @@ pub use room::{Envelope, Full, Heard, Reported, Room, Rules};
 #[cfg(feature = "layer")]
 pub use service::{Broker, Totals};
 pub use settings::{Settings, SettingsError};
+#[cfg(feature = "layer")]
+pub use supply::Origin;
 pub use token::{TokenError, TokenKey, TokenKeyError};
 #[cfg(feature = "layer")]
 pub use udp::Stun;

@@ -168,9 +168,29 @@ impl Room {
                 visitor,
                 outcome,
                 milliseconds,
-            } => self.linked(from, visitor, outcome, milliseconds),
+            } => {
+                let heard = self.linked(from, visitor, outcome, milliseconds);
+                if outcome == Outcome::Open {
+                    self.sponsor(from, visitor, mail);
+                }
+                heard
+            }
+            // For the origin: see `Hall`.
             FromVisitor::Spare(_) => Heard::Nothing,
         })
+    }
+
+    /// A newcomer's seed waits too long: the first with whom it has a link is named its sponsor.
+    pub fn wants_sponsor(&mut self, id: u32) {
+        if let Some(visitor) = self.visitors.get_mut(&id) {
+            visitor.wants_sponsor = true;
+        }
+    }
+
+    /// Whether a visitor is introduced to nobody any more, for it is often accused.
+    #[must_use]
+    pub fn is_barred(&self, id: u32) -> bool {
+        self.visitors.get(&id).is_some_and(Visitor::is_barred)
     }
 
     /// Visitors in the room.
@@ -274,6 +294,7 @@ impl Room {
         let Some(pair) = pair.filter(|pair| !pair.over) else {
             return Heard::Nothing;
         };
+        pair.open |= outcome == Outcome::Open;
         let told = std::mem::replace(&mut pair.told, true);
         if let Some(other) = self
             .visitors
@@ -290,6 +311,26 @@ impl Room {
             Heard::Nothing
         } else {
             Heard::Linked(outcome, milliseconds)
+        }
+    }
+
+    /// Names a sponsor, once both ends of the link are open: named before, it does not know whom it is to give to.
+    fn sponsor(&mut self, one: u32, two: u32, mail: &mut Vec<Envelope>) {
+        let open = [(one, two), (two, one)].into_iter().all(|(visitor, other)| {
+            self.visitors
+                .get_mut(&visitor)
+                .and_then(|visitor| visitor.acquaintance(other))
+                .is_some_and(|pair| pair.open && !pair.over)
+        });
+        for (visitor, sponsor) in [(one, two), (two, one)].into_iter().filter(|_| open) {
+            if let Some(newcomer) = self.visitors.get_mut(&visitor)
+                && std::mem::take(&mut newcomer.wants_sponsor)
+            {
+                mail.push(Envelope {
+                    to: sponsor,
+                    message: FromBroker::Sponsor { visitor },
+                });
+            }
         }
     }
 

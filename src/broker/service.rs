@@ -5,7 +5,7 @@ use std::{
     fmt,
     net::IpAddr,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{SystemTime, UNIX_EPOCH},
@@ -14,11 +14,15 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use foldhash::fast::RandomState;
 use metrics::counter;
-use tokio::sync::{Notify, mpsc::Receiver};
+use tokio::{
+    sync::{Notify, mpsc::Receiver},
+    time::Instant,
+};
 
 use crate::{
     broker::{
-        Reported, RoomId, Settings, TokenError, TokenKey,
+        Origin, Reported, RoomId, Settings, TokenError, TokenKey,
+        budget::Budget,
         hall::{Hall, Out},
         limit::Seats,
         session::code,
@@ -30,9 +34,9 @@ use crate::{
 
 /// A handle to all rooms; cheap to clone, and all clones are one broker.
 #[derive(Clone)]
-pub struct Broker(Arc<Inner>);
+pub struct Broker(pub(super) Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     settings: Settings,
     key: TokenKey,
     /// At most `settings.rooms`.
@@ -41,6 +45,13 @@ struct Inner {
     introductions: Arc<AtomicU64>,
     /// Told whenever a socket ends.
     left: Notify,
+    /// Where chunks come from, once it is known.
+    pub(super) origin: OnceLock<Arc<dyn Origin>>,
+    pub(super) budget: Mutex<Budget>,
+    /// Told whenever a chunk may be sent.
+    pub(super) wake: Arc<Notify>,
+    /// From here the budget counts its time.
+    pub(super) start: Instant,
 }
 
 /// What counts across rooms.
@@ -78,6 +89,7 @@ pub(super) enum Refusal {
 pub(super) struct Visit {
     broker: Broker,
     hall: Arc<Hall>,
+    room: RoomId,
     id: u32,
 }
 
@@ -92,6 +104,10 @@ impl Broker {
             house: Mutex::default(),
             introductions: Arc::default(),
             left: Notify::new(),
+            origin: OnceLock::new(),
+            budget: Mutex::default(),
+            wake: Arc::default(),
+            start: Instant::now(),
         }))
     }
 
@@ -207,11 +223,13 @@ impl Broker {
             return Err(Refusal::Away);
         }
         let hall = self.hall(room).ok_or(Refusal::Calm)?;
-        let (id, exit) = hall.enter(self.0.settings.queue)?;
+        let (id, exit) = hall.enter(self.0.settings.queue, self.pace())?;
+        self.wake();
         Ok((
             Visit {
                 broker: self.clone(),
                 hall,
+                room,
                 id,
             },
             exit,
@@ -221,6 +239,14 @@ impl Broker {
     /// Says that a socket has ended.
     pub(super) fn left(&self) {
         self.0.left.notify_waiters();
+    }
+
+    pub(super) fn halls(&self) -> Vec<(RoomId, Arc<Hall>)> {
+        let halls = self.0.halls.read().unwrap_or_else(PoisonError::into_inner);
+        halls
+            .iter()
+            .map(|(room, hall)| (*room, Arc::clone(hall)))
+            .collect()
     }
 
     fn hall(&self, room: RoomId) -> Option<Arc<Hall>> {
@@ -256,10 +282,27 @@ impl Refusal {
 
 impl Visit {
     pub(super) fn hear(&self, message: FromVisitor) -> Result<(), PeerFault> {
+        let wish = matches!(message, FromVisitor::Spare(_));
         if let Some(grown) = self.hall.hear(self.id, message)? {
             self.broker.house(|house| house.reported.add(grown));
         }
+        if wish {
+            self.broker.wake();
+        }
         Ok(())
+    }
+
+    /// The socket has taken a chunk of so many bytes.
+    pub(super) fn took(&self, bytes: usize) {
+        self.hall.took(self.id);
+        self.broker.took(self.room, bytes);
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Whoever hands out chunks is to see that there is nobody left.
+        self.wake.notify_one();
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
         hall::Out,
         limit::{Bucket, Rate},
         service::{Broker, Visit},
-        signal::{FromVisitor, TOKEN},
+        signal::{Chunk, FromBroker, FromVisitor, TOKEN},
     },
     swarm::PeerFault,
     telemetry::metric,
@@ -135,6 +135,11 @@ impl Session {
                             return end;
                         }
                     }
+                    Some(Out::Chunk(chunk)) => {
+                        if let Err(end) = self.hand_out(&visit, chunk).await {
+                            return end;
+                        }
+                    }
                     Some(Out::Leave(code)) => return End::Close(code),
                     // The queue overflowed: nobody reads, so there is nobody to be told.
                     None => return End::Gone,
@@ -180,6 +185,16 @@ impl Session {
             Message::Text(_) => Err(fault(PeerFault::Type)),
             Message::Close(_) => Err(End::Left),
         }
+    }
+
+    /// Each chunk may be answered with one message more than the limits allow: what is spare after it.
+    async fn hand_out(&mut self, visit: &Visit, chunk: Chunk) -> Result<(), End> {
+        let bytes = chunk.bytes.len();
+        self.send(Message::Binary(FromBroker::Chunk(chunk).encode().into()))
+            .await?;
+        self.messages.give_back(1.0);
+        visit.took(bytes);
+        Ok(())
     }
 
     async fn send(&mut self, message: Message) -> Result<(), End> {

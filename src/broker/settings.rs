@@ -21,8 +21,8 @@ pub struct Settings {
     /// Signalling sockets of one IPv4 address or one IPv6 /64. A school or a carrier's gateway has many visitors
     /// behind one address; a flood from one address gets no further than this.
     pub sockets_per_address: usize,
-    /// Others that a newcomer meets at once, and at most so many whenever it needs more. It meets as many later
-    /// arrivals as it met earlier ones, so four make the eight links at which the swarm works best.
+    /// Others that a newcomer meets at once, and at most so many whenever it needs more. Neighbours introduce the others, so
+    /// that the work for each visitor stays the same however large the crowd; of two, one may be out of reach.
     pub introductions: usize,
     /// Links after which a visitor is introduced to nobody any more: one and a half times eight.
     pub links: usize,
@@ -154,7 +154,7 @@ impl Default for Settings {
             visitors_per_room: 10_000,
             sockets: 20_000,
             sockets_per_address: 256,
-            introductions: 4,
+            introductions: 2,
             links: 12,
             stun_url: None,
             lan_candidates: false,

@@ -52,6 +52,9 @@ impl Site {
         if let Endpoint::At(address) = settings.stun {
             builder = builder.stun(address);
         }
+        if let Some(uplink) = config.origin.uplink {
+            builder = builder.uplink(uplink);
+        }
         let flashback = builder.build().with_context(|| match settings.stun {
             Endpoint::At(address) => taken(address, "stun"),
             Endpoint::Off => "cannot start".to_owned(),

@@ -9,13 +9,14 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Flashback, Whole, introduce::Introductions, keep_time};
+use super::{Flashback, Whole, introduce::Introductions, keep_time, larder::Larder};
 use crate::{
     broker::{self, Broker, Stun, TokenKey},
     content::{self, Store},
     crowd::{self, Crowds},
     layer::{self, carrier::Carrier},
     telemetry::series,
+    unit::BitRate,
 };
 
 /// All settings of the library, a section for each part.
@@ -80,6 +81,7 @@ pub enum ConfigError {
 pub struct Builder {
     settings: Settings,
     stun: Option<SocketAddr>,
+    uplink: Option<BitRate>,
     render: Option<Box<dyn Fn() -> String + Send + Sync>>,
 }
 
@@ -96,6 +98,14 @@ impl Builder {
     #[must_use]
     pub fn stun(mut self, addr: SocketAddr) -> Self {
         self.stun = Some(addr);
+        self
+    }
+
+    /// What the origin can send. Known, seeds and spare chunks take nine tenths of it less what pages take, and the way out by
+    /// HTTP is deferred while pages alone exceed it; unknown, they take no more than the page took when it became hot.
+    #[must_use]
+    pub fn uplink(mut self, uplink: BitRate) -> Self {
+        self.uplink = Some(uplink);
         self
     }
 
@@ -129,7 +139,11 @@ impl Builder {
             broker,
         } = self.settings;
         let broker = Broker::new(broker, TokenKey::random(&mut rand::rng()));
-        let introductions = Introductions::new(broker.clone(), stun.as_ref().map(Stun::local_addr));
+        let introductions = Introductions::new(
+            broker.clone(),
+            stun.as_ref().map(Stun::local_addr),
+            self.uplink.is_some(),
+        );
         let started = (Instant::now(), SystemTime::now());
         let crowds = Crowds::new(crowd, started.0.elapsed(), rand::random())?;
         let store = Store::new(content)?;
@@ -140,6 +154,7 @@ impl Builder {
             Arc::new(introductions),
             started,
         ));
+        broker.supply(Arc::new(Larder::new(Arc::downgrade(&carrier), self.uplink)));
         runtime.spawn(keep_time(Arc::downgrade(&carrier)));
         Ok(Flashback {
             whole: Arc::new(Whole {
@@ -157,6 +172,7 @@ impl std::fmt::Debug for Builder {
         f.debug_struct("Builder")
             .field("settings", &self.settings)
             .field("stun", &self.stun)
+            .field("uplink", &self.uplink)
             .finish_non_exhaustive()
     }
 }

@@ -20,14 +20,17 @@ use crate::{
 pub(super) struct Introductions {
     broker: Broker,
     stun: Option<Stun>,
+    /// Whether the origin's uplink is known.
+    defers: bool,
 }
 
 impl Introductions {
-    pub(super) fn new(broker: Broker, stun: Option<SocketAddr>) -> Self {
+    pub(super) fn new(broker: Broker, stun: Option<SocketAddr>, defers: bool) -> Self {
         let public = broker.settings().stun_url.clone().map(Stun::Url);
         Self {
             stun: public.or(stun.map(|addr| Stun::Port(addr.port()))),
             broker,
+            defers,
         }
     }
 }
@@ -73,7 +76,15 @@ impl Introducer for Introductions {
         }
     }
 
+    fn is_saturated(&self) -> bool {
+        self.defers && self.broker.debt() > DEFER
+    }
+
     fn peer_bytes(&self) -> u64 {
         self.broker.totals().reported.peer
     }
 }
+
+/// How long the uplink may be behind before the way out is deferred. Bursts of pages are shorter, and a visitor whose swarm
+/// is broken waits no longer than if it stood in line.
+const DEFER: Duration = Duration::from_secs(2);

@@ -223,7 +223,8 @@ impl Carrier {
     fn apply(&self, change: &Change) {
         match change.to {
             State::Hot | State::Cooling if !change.key.is_site() && !self.closed.load(Relaxed) => {
-                self.pages.open(&change.key, Page::new(self.store.settings()));
+                self.pages
+                    .open(&change.key, Page::new(self.store.settings()), change.rate);
             }
             State::Calm => self.end(&change.key),
             _ => {}

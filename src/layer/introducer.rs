@@ -37,6 +37,10 @@ pub(crate) trait Introducer: fmt::Debug + Send + Sync {
     /// Visitors in `room`, and the payload bytes that they report to have got from each other.
     fn attendance(&self, room: RoomId) -> Attendance;
 
+    /// Whether what is sent by HTTP is so far ahead of the origin's uplink that the way out had better be taken later. Never
+    /// where the uplink is not known.
+    fn is_saturated(&self) -> bool;
+
     /// Payload bytes that visitors of all rooms, closed ones included, report to have got from each other.
     fn peer_bytes(&self) -> u64;
 }

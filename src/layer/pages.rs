@@ -1,6 +1,7 @@
 //! The hot pages of this process: which there are, what belongs to each, and what each has cost so far.
 
 use std::{
+    ops::Range,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -17,7 +18,7 @@ use super::{
     introducer::Introducer,
 };
 use crate::{
-    content::{Digest, Entry, Page, RoomId},
+    content::{CHUNK, Digest, Entry, Page, RoomId},
     crowd::Key,
 };
 
@@ -35,6 +36,8 @@ pub(crate) struct HotPage {
     pub(crate) origin_bytes: AtomicU64,
     /// Bytes that were sent for it from memory.
     pub(crate) store_bytes: AtomicU64,
+    /// Requests per second when it became hot.
+    rate: f64,
 }
 
 impl HotPage {
@@ -64,6 +67,39 @@ impl HotPage {
             *listed = Listed::of(&page.current(now).collect::<Vec<_>>(), version);
         }
         listed.clone()
+    }
+
+    /// Runs of whole chunks that newcomers are told of; where there is none, all chunks.
+    pub(crate) fn seeds(&self, now: SystemTime) -> Vec<Range<u32>> {
+        let page = self.page();
+        let whole = |entry: &Entry| entry.first..entry.first + (entry.length / CHUNK as u64) as u32;
+        let runs: Vec<_> = page
+            .current(now)
+            .map(whole)
+            .filter(|run| !run.is_empty())
+            .collect();
+        if runs.is_empty() {
+            let all = |entry: &Entry| entry.first..entry.first + entry.chunk_count();
+            return page.current(now).map(all).collect();
+        }
+        runs
+    }
+
+    /// The object that a chunk is of, and its number within it.
+    pub(crate) fn locate(&self, chunk: u32) -> Option<(Digest, u32)> {
+        let page = self.page();
+        let mut entries = page.entries().iter();
+        entries.find_map(|entry| {
+            let within = chunk.checked_sub(entry.first)?;
+            (within < entry.chunk_count()).then_some((entry.digest, within))
+        })
+    }
+
+    /// Bytes per second that visitors asked for when the page became hot, as far as they can be carried.
+    fn rate_when_hot(&self) -> f64 {
+        let page = self.page();
+        let bytes: u64 = page.entries().iter().map(|entry| entry.length).sum();
+        self.rate * bytes as f64
     }
 
     pub(super) fn close_room(&self, introducer: &dyn Introducer) {
@@ -149,8 +185,8 @@ impl Pages {
         self.by_key.iter().map(|page| Arc::clone(&page)).collect()
     }
 
-    /// Makes `key` hot; one that is hot already keeps its room.
-    pub(super) fn open(&self, key: &Key, page: Page) {
+    /// Makes `key` hot, which was asked for at this rate per second; one that is hot already keeps its room.
+    pub(super) fn open(&self, key: &Key, page: Page, rate: f64) {
         self.by_key.entry(key.clone()).or_insert_with(|| {
             Arc::new(HotPage {
                 key: key.clone(),
@@ -160,6 +196,7 @@ impl Pages {
                 listed: Mutex::default(),
                 origin_bytes: AtomicU64::new(0),
                 store_bytes: AtomicU64::new(0),
+                rate,
             })
         });
         self.count.store(self.by_key.len(), Relaxed);
@@ -185,6 +222,19 @@ impl Pages {
             .iter()
             .find(|page| page.key.host().eq_ignore_ascii_case(host) && page.page().refers_to(path_and_query))
             .map(|page| Arc::clone(&page))
+    }
+
+    /// The page whose visitors meet there. Hot pages are few.
+    pub(crate) fn in_room(&self, room: RoomId) -> Option<Arc<HotPage>> {
+        self.by_key
+            .iter()
+            .find(|page| page.room == room)
+            .map(|page| Arc::clone(&page))
+    }
+
+    /// Bytes per second that were asked for of all hot pages when they became hot.
+    pub(crate) fn rate_when_hot(&self) -> f64 {
+        self.by_key.iter().map(|page| page.rate_when_hot()).sum()
     }
 
     /// A hot page whose manifest lists this object. What no hot page lists is not given out by its digest.

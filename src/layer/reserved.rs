@@ -5,6 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use metrics::counter;
 
 use super::{
     asset,
@@ -12,7 +13,10 @@ use super::{
     count::{Source, counted},
     pages::HotPage,
 };
-use crate::content::{Digest, Object};
+use crate::{
+    content::{Digest, Object},
+    telemetry::metric,
+};
 
 /// The one prefix that a site gives up.
 pub const PREFIX: &str = "/.flashback/";
@@ -70,6 +74,9 @@ fn object(carrier: &Arc<Carrier>, digest: &str, headers: &HeaderMap) -> Response
     let Some((object, page)) = listed(carrier, digest) else {
         return not_found();
     };
+    if carrier.introducer.is_saturated() {
+        return deferred();
+    }
     counted(
         object.answer(headers, SystemTime::now()).map(Body::new),
         Source::Store,
@@ -101,6 +108,17 @@ fn digests(carrier: &Arc<Carrier>, digest: &str) -> Response<Body> {
 fn listed(carrier: &Carrier, digest: &str) -> Option<(Arc<Object>, Arc<HotPage>)> {
     let digest: Digest = digest.parse().ok()?;
     Some((carrier.store.by_digest(&digest)?, carrier.pages.holding(&digest)?))
+}
+
+/// Visitors that ask the origin when they are impatient would melt it down. Only the way out is deferred, never what a
+/// browser asks for by itself.
+fn deferred() -> Response<Body> {
+    counter!(metric::SHED, "reason" => "saturated").increment(1);
+    let mut response = uncached(status(StatusCode::SERVICE_UNAVAILABLE));
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    response
 }
 
 fn not_found() -> Response<Body> {

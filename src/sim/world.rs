@@ -18,7 +18,7 @@ use crate::{
         tally::Tally,
         visitor::{Kind, Visitor},
     },
-    swarm::{Input, Message, Moment, Output, Payload, Swarm, message::Hello},
+    swarm::{Input, Message, Moment, Output, Swarm, message::Hello},
 };
 
 #[derive(Debug)]
@@ -76,7 +76,6 @@ pub(super) struct Wire {
 
 impl<'a> World<'a> {
     pub(super) fn new(scenario: &'a Scenario) -> Self {
-        let chunks = Counted::new(scenario.page, false).chunks();
         Self {
             scenario,
             queue: Queue::new(),
@@ -84,7 +83,7 @@ impl<'a> World<'a> {
             visitors: Vec::new(),
             wires: Vec::new(),
             hall: Hall::default(),
-            origin: Origin::new(scenario.page, chunks),
+            origin: Origin::new(scenario.page),
             random: SmallRng::seed_from_u64(scenario.seed),
             crowd: SmallRng::seed_from_u64(!scenario.seed),
             tally: Tally::default(),

@@ -52,6 +52,8 @@ mod reach;
 mod roulette;
 mod rules;
 mod seeking;
+#[cfg(any(feature = "layer", feature = "sim"))]
+pub(crate) mod valve;
 pub(crate) mod wire;
 
 pub use body::Body;

@@ -89,6 +89,6 @@ pub(super) const SHED_REASON: Label = Label {
     name: "reason",
     values: &[
         "address", "sockets", "rooms", "full", "calm", "drain", "origin", "token_malformed", "token_forged",
-        "token_expired", "join", "idle", "flood", "slow", "stun",
+        "token_expired", "join", "idle", "flood", "slow", "stun", "saturated",
     ],
 };

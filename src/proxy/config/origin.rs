@@ -20,7 +20,8 @@ pub struct OriginSettings {
     /// The name under which the site is asked: "keep" passes the visitor's Host, so that links, redirects and cookies
     /// come out right; "upstream" says the upstream's own, for origins that know no other.
     pub host: HostPolicy,
-    /// What the origin can send. Known, a hot page is carried only once its load needs it; unknown, always.
+    /// What the origin can send. Known, a hot page is carried only once its load needs it, and seeds take nine tenths of what
+    /// its pages leave; unknown, always, and as much as the page took when it became hot.
     /// For example: uplink = "100mbit"
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uplink: Option<BitRate>,

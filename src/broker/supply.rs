@@ -1,0 +1,153 @@
+//! The origin's hand at the broker: takes seeds and spare chunks from where the page is kept, and puts them into visitors'
+//! queues at the pace that its uplink allows. Who gets what is decided in the valve of each room, how much in the budget.
+
+use std::{
+    fmt,
+    ops::Range,
+    sync::{Arc, PoisonError, Weak},
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use crate::{
+    broker::{
+        RoomId,
+        budget::Budget,
+        hall::{Hall, Turn},
+        service::{Broker, Inner},
+    },
+    content::CHUNK,
+};
+
+/// Where the chunks of a room's page come from. The broker knows no page: whoever builds it hands it this.
+pub trait Origin: fmt::Debug + Send + Sync {
+    /// Runs of chunks that are worth a seed now: whole ones, or all if none is.
+    fn seeds(&self, room: RoomId) -> Vec<Range<u32>>;
+
+    /// The bytes of a chunk, if they are at hand and the page still lists them.
+    fn chunk(&self, room: RoomId, chunk: u32) -> Option<Bytes>;
+
+    /// Bytes per second that may be sent in all, pages included.
+    fn pace(&self) -> u64;
+
+    /// Bytes that were sent by HTTP since the start: pages and what belongs to them come first.
+    fn sent(&self) -> u64;
+
+    /// A chunk of so many bytes has left for a visitor of the room.
+    fn took(&self, room: RoomId, bytes: u64);
+}
+
+impl Broker {
+    /// Lets the broker send seeds and spare chunks of this origin; the first one stays. It needs a Tokio runtime, in which
+    /// one task works until the last handle of the broker is dropped.
+    pub fn supply(&self, origin: Arc<dyn Origin>) {
+        if self.0.origin.set(origin).is_ok() {
+            tokio::spawn(work(Arc::downgrade(&self.0)));
+        }
+    }
+
+    /// How far what the origin sends by HTTP is ahead of what its uplink allows. Nothing where there is no
+    /// [`supply`](Self::supply).
+    #[must_use]
+    pub fn debt(&self) -> Duration {
+        self.0.origin.get().map_or(Duration::ZERO, |origin| {
+            self.budget(&**origin, |budget| budget.debt())
+        })
+    }
+
+    /// Something may be sent that could not before.
+    pub(super) fn wake(&self) {
+        self.0.wake.notify_one();
+    }
+
+    /// The pace at which a newcomer's seed would come; none without a supply.
+    pub(super) fn pace(&self) -> Option<u64> {
+        self.0.origin.get().map(|origin| origin.pace())
+    }
+
+    pub(super) fn took(&self, room: RoomId, bytes: usize) {
+        if let Some(origin) = self.0.origin.get() {
+            origin.took(room, bytes as u64);
+        }
+        self.wake();
+    }
+
+    /// Sends all that may be sent now. Returns when there may be more, or nothing if somebody has to ask first.
+    fn serve(&self) -> Option<Duration> {
+        let origin = self.0.origin.get()?;
+        let halls = self.halls();
+        loop {
+            let wait = self.budget(&**origin, |budget| budget.wait());
+            if !wait.is_zero() {
+                return Some(wait);
+            }
+            // A seed of any room comes before a spare chunk of any.
+            let sent = [true, false].into_iter().find_map(|seed| {
+                halls
+                    .iter()
+                    .find_map(|(room, hall)| serve_one(&**origin, *room, hall, seed))
+            });
+            let Some(bytes) = sent else {
+                // Newcomers of a page of which nothing is at hand yet.
+                let waits = halls.iter().any(|(_, hall)| hall.waits());
+                return waits.then_some(AGAIN);
+            };
+            self.budget(&**origin, |budget| budget.spend(bytes));
+        }
+    }
+
+    fn budget<T>(&self, origin: &dyn Origin, turn: impl FnOnce(&mut Budget) -> T) -> T {
+        let (pace, sent) = (origin.pace(), origin.sent());
+        let now = self.0.start.elapsed();
+        let mut budget = self.0.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        budget.look(pace, sent, now);
+        turn(&mut budget)
+    }
+}
+
+/// Sends one chunk to a visitor of this room; none if nobody waits for what there is. The bytes are looked up while no room
+/// is held up.
+fn serve_one(origin: &dyn Origin, room: RoomId, hall: &Hall, seed: bool) -> Option<usize> {
+    if !(if seed { hall.waits() } else { hall.wishes() }) {
+        return None;
+    }
+    let turn = if seed {
+        Turn::Seed(origin.seeds(room))
+    } else {
+        Turn::Spare {
+            oldest_first: (hall.len() as u64) * UPLINK <= origin.pace() / 2,
+        }
+    };
+    // A stranger may wish for what there is not; a few of those, and it is somebody else's turn.
+    for _ in 0..TRIES {
+        let (visitor, chunk) = hall.next(&turn)?;
+        let bytes = origin.chunk(room, chunk).filter(|bytes| bytes.len() <= CHUNK);
+        let length = bytes.as_ref().map(Bytes::len);
+        hall.send(visitor, chunk, bytes);
+        if length.is_some() {
+            return length;
+        }
+    }
+    None
+}
+
+async fn work(broker: Weak<Inner>) {
+    loop {
+        let Some(wake) = broker.upgrade().map(|inner| Arc::clone(&inner.wake)) else {
+            return;
+        };
+        match broker.upgrade().and_then(|inner| Broker(inner).serve()) {
+            // Whoever comes meanwhile waits as well: there is nothing for anybody before then.
+            Some(wait) => tokio::time::sleep(wait).await,
+            None => wake.notified().await,
+        }
+    }
+}
+
+/// A visitor's uplink in bytes per second, as of DSL: as long as all of them together have no more than half the origin's,
+/// it serves the oldest first (`docs/swarm.md`).
+const UPLINK: u64 = 125_000;
+const TRIES: usize = 8;
+/// How soon an empty page is looked at again: its first objects are fetched meanwhile.
+const AGAIN: Duration = Duration::from_millis(250);
