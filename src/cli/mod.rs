@@ -4,6 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | `proxy`, `demo`, `rehearse`, `replay`, `simulate` | the subcommands: their flags, and `run` |
+//! | `spectacle` | the crowd of `demo` |
 //! | `serve` | listeners, the lines that name them, drain |
 //! | `failure` | exit codes: 1 for the world's faults, 2 for the operator's |
 //! | `log`, `recorder` | where traces and metrics go |
@@ -17,6 +18,7 @@ mod rehearse;
 mod replay;
 mod serve;
 mod simulate;
+mod spectacle;
 
 use std::process::ExitCode;
 

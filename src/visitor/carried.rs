@@ -227,6 +227,7 @@ mod tests {
             .collect();
         Listed {
             url: format!("/{first}"),
+            kind: "image/png".to_owned(),
             length: bytes.len() as u64,
             first,
             digest: Digest::of_digests(chunks.iter().copied()),

@@ -42,6 +42,8 @@ pub(super) struct Hot {
 #[derive(Clone, Debug)]
 pub(super) struct Listed {
     pub(super) url: String,
+    /// Content type.
+    pub(super) kind: String,
     pub(super) length: u64,
     pub(super) first: u32,
     pub(super) digest: Digest,
@@ -63,8 +65,11 @@ impl Page {
                 json.borrow_mut().push_str(part.as_str());
                 Ok(())
             }))
-            .append_element_content_handler(element!("img, script, audio, video, source", |element| {
+            .append_element_content_handler(element!(LOADED, |element| {
                 add(element, "src");
+                Ok(())
+            }))
+            .append_element_content_handler(element!("video[poster]", |element| {
                 add(element, "poster");
                 Ok(())
             }))
@@ -103,6 +108,8 @@ enum Stun {
 #[derive(Deserialize)]
 struct JsonObject {
     url: String,
+    #[serde(rename = "type", default)]
+    kind: String,
     length: u64,
     first: u32,
     digest: Digest,
@@ -147,6 +154,7 @@ impl Listed {
     fn read(json: JsonObject) -> Option<Self> {
         let mut object = Self {
             url: json.url,
+            kind: json.kind,
             length: json.length,
             first: json.first,
             digest: json.digest,
@@ -170,6 +178,13 @@ impl Listed {
             self.chunks = Some(digests);
         }
         right
+    }
+
+    /// Whether a browser loads it with a page of these references. Style sheets refer to more than the page shows: pictures
+    /// and fonts of the manifest are taken to be theirs.
+    pub(super) fn is_loaded_by(&self, references: &[String]) -> bool {
+        let shown = ["image/", "font/"].iter().any(|kind| self.kind.starts_with(kind));
+        shown || references.contains(&self.url)
     }
 
     /// One past the number of its last chunk.
@@ -208,7 +223,102 @@ impl References {
     }
 }
 
+/// What a browser loads without being asked. Films and sounds are not among it, but for those that play by themselves.
+const LOADED: &str =
+    "img, script, video[autoplay], audio[autoplay], video[autoplay] source, audio[autoplay] source";
 /// Pages with more are rare, and a rehearsal is about the heavy ones among them.
 const REFERENCES_MAX: usize = 256;
 /// What the wire can number.
 const CHUNKS_MAX: u64 = 1 << 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(html: &str) -> Page {
+        Page::read(html, &"http://site.example/a/".parse().expect("a URL"))
+    }
+
+    fn hot(json: &str) -> Option<Hot> {
+        read(&format!(
+            "<head><script type=application/json id=flashback-page>{json}</script></head>"
+        ))
+        .hot
+    }
+
+    const ROOM: &str = r#""room":"0123456789abcdef","token":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE""#;
+
+    #[test]
+    fn what_a_browser_loads_is_found_once() {
+        let page = read(
+            "<link rel=stylesheet href=/s.css><link rel=next href=/next><img src=b.jpg><img src=/a/b.jpg#x>\
+             <img src=https://elsewhere.example/c.jpg><video src=/film.webm poster=/p.jpg></video>\
+             <video autoplay><source src=/loop.webm></video><script src='/x.js?v=1'></script><img src='data:,x'>",
+        );
+        assert!(page.hot.is_none());
+        assert_eq!(
+            page.references,
+            ["/s.css", "/a/b.jpg", "/p.jpg", "/loop.webm", "/x.js?v=1"]
+        );
+    }
+
+    #[test]
+    fn a_hot_page_tells_its_room_and_its_objects_in_order() {
+        let digest = Digest::of(b"");
+        let object = |first: u32| {
+            format!(
+                r#"{{"url":"/{first}","type":"image/png","length":16385,"first":{first},"digest":"{digest}"}}"#
+            )
+        };
+        let json = |objects: &[String]| {
+            format!(
+                r#"{{"v":1,{ROOM},"lan":true,"stun":3478,"objects":[{}]}}"#,
+                objects.join(",")
+            )
+        };
+        let page = hot(&json(&[object(5), object(0)])).expect("is hot");
+        assert_eq!(page.room.to_string(), "0123456789abcdef");
+        assert_eq!(page.stun.as_deref(), Some("stun:site.example:3478"));
+        assert!(page.lan);
+        let firsts: Vec<_> = page.objects.iter().map(|object| object.first).collect();
+        assert_eq!(firsts, [0, 5]);
+        assert!(page.objects[0].is_loaded_by(&[]));
+        assert!(
+            hot(&json(&[object(0), object(1)])).is_none(),
+            "they share a number"
+        );
+        assert!(hot(&json(&[object(u32::MAX)])).is_none(), "beyond all numbers");
+    }
+
+    #[test]
+    fn what_is_not_of_the_protocol_is_a_calm_page() {
+        for json in [
+            "",
+            "{}",
+            &format!(r#"{{"v":2,{ROOM},"objects":[]}}"#),
+            r#"{"v":1,"room":"0123","token":"AQ","objects":[]}"#,
+            &format!(r#"{{"v":1,{ROOM},"objects":[{{"url":"/","length":0,"first":0,"digest":"00"}}]}}"#),
+        ] {
+            assert!(hot(json).is_none(), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_digests_is_the_one_that_its_own_digest_names() {
+        let digests = [Digest::of(b"a"), Digest::of(b"b")];
+        let mut object = Listed {
+            url: "/".to_owned(),
+            kind: String::new(),
+            length: CHUNK as u64 + 1,
+            first: 0,
+            digest: Digest::of_digests(digests),
+            chunks: None,
+        };
+        let list = digests.map(|digest| digest.0).concat();
+        for wrong in [&list[..16], &list[..31], &[list.clone(), vec![0; 16]].concat()] {
+            assert!(!object.learn(wrong));
+        }
+        assert!(object.learn(&list));
+        assert_eq!(object.chunks.as_deref(), Some(&digests[..]));
+    }
+}

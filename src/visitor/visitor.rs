@@ -74,7 +74,7 @@ impl Visitor {
         let hot = match hot {
             Some(hot) if !hot.objects.is_empty() => hot,
             _ => {
-                load(&site, references, &mut visit).await?;
+                load(&site, references, &mut visit, &gauge).await?;
                 visit.took = started.elapsed();
                 gauge.site(site.received());
                 gauge.completed();
@@ -124,7 +124,12 @@ fn agent(settings: &Settings) -> HeaderValue {
 }
 
 /// Fetches what a page refers to, as many at a time as a browser does.
-async fn load(site: &Site, references: Vec<String>, visit: &mut Visit) -> Result<(), SiteError> {
+async fn load(
+    site: &Site,
+    references: Vec<String>,
+    visit: &mut Visit,
+    gauge: &Gauge,
+) -> Result<(), SiteError> {
     let (mut waiting, mut loading) = (VecDeque::from(references), JoinSet::new());
     loop {
         while loading.len() < AT_A_TIME
@@ -133,7 +138,9 @@ async fn load(site: &Site, references: Vec<String>, visit: &mut Visit) -> Result
             let site = site.clone();
             loading.spawn(async move { (site.object(&path, OBJECT_MAX).await, path) });
         }
-        match loading.join_next().await {
+        let loaded = loading.join_next().await;
+        gauge.site(site.received());
+        match loaded {
             Some(Ok((answer, path))) => {
                 match answer {
                     // A picture that is not there is the site's own affair; a browser shows the rest.
@@ -155,7 +162,11 @@ async fn load(site: &Site, references: Vec<String>, visit: &mut Visit) -> Result
 /// page refers to, or cannot be verified, which is loaded as ever.
 async fn split(site: &Site, references: Vec<String>, hot: &Hot) -> (Vec<Listed>, Vec<String>) {
     let (mut carried, mut others) = (Vec::new(), Vec::new());
-    for object in &hot.objects {
+    for object in hot
+        .objects
+        .iter()
+        .filter(|object| object.is_loaded_by(&references))
+    {
         let mut object = object.clone();
         if object.chunks.is_none() {
             let path = format!("{DIGESTS}{}", object.digest);
