@@ -13,14 +13,28 @@ use std::{
 };
 
 use axum::{Router, body::Body, routing::get};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, StreamBody};
 use serde_json::Value;
-use tokio::sync::{Notify, Semaphore};
+use tokio::{
+    net::TcpStream,
+    sync::{Notify, Semaphore},
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Message, client::IntoClientRequest},
+};
 use tower::{Layer, Service, ServiceExt};
 use tower_flashback::{
     Flashback, Settings,
+    broker::signal::{Chunk, FromBroker, FromVisitor, Spare},
+    content::{CHUNK, Digest, verify},
     layer::{FlashbackService, PeerAddr},
 };
 
@@ -29,9 +43,11 @@ const PAGE: &str =
 const HOST: &str = "site.example";
 const FRESH: (header::HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=60");
 
-/// 40,000 bytes: two whole chunks and a part.
+/// 40,000 bytes: two whole chunks and a part, no two alike.
 fn picture() -> Bytes {
-    (0..40_000_u32).map(|i| (i * 7 + 3).to_le_bytes()[0]).collect()
+    (0..40_000_u32)
+        .map(|i| (i * 7 + i / 256 + 3).to_le_bytes()[0])
+        .collect()
 }
 
 fn site(fetches: Arc<AtomicUsize>) -> Router {
@@ -521,4 +537,145 @@ async fn it_is_a_layer_for_hyper_too() {
     let carried = text(ask("/").await.unwrap()).await;
     assert_eq!(told(&carried)["objects"][0]["url"], "/a.jpg");
     server.abort();
+}
+
+/// A site whose page is hot and whose picture is listed; what the page tells its script.
+async fn carried(app: &FlashbackService<Router>, flashback: &Flashback) -> Value {
+    order(flashback, "hot").await;
+    for request in [navigation("/"), image("/big.jpg").body(Body::empty()).unwrap()] {
+        let response = app.clone().oneshot(request).await.unwrap();
+        response.into_body().collect().await.unwrap();
+    }
+    let page = app.clone().oneshot(navigation("/")).await.unwrap();
+    told(&text(page).await)
+}
+
+/// The next chunk that the broker sends.
+async fn chunk(socket: &mut WebSocketStream<TcpStream>) -> Chunk {
+    loop {
+        let Some(Ok(Message::Binary(bytes))) = socket.next().await else {
+            panic!("the socket ended");
+        };
+        match FromBroker::decode(&bytes).unwrap() {
+            FromBroker::Chunk(chunk) => return chunk,
+            FromBroker::Welcome { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Bytes of the hot page that were sent from memory.
+async fn from_store(flashback: &Flashback) -> u64 {
+    let status = Request::get("/status.json").body(Body::empty()).unwrap();
+    let status = flashback.admin().oneshot(status).await.unwrap();
+    let status: Value = serde_json::from_str(&text(status).await).unwrap();
+    status["crowds"][0]["bytes"]["store"].as_u64().unwrap()
+}
+
+/// Through a real socket and the real store: what the broker sends as a seed is what the manifest names.
+#[tokio::test]
+async fn a_visitor_of_a_hot_page_is_sent_a_seed_that_the_manifest_names() {
+    let flashback = Flashback::builder().build().unwrap();
+    let app = flashback.layer().layer(site(Arc::default()));
+    let told = carried(&app, &flashback).await;
+    let before = from_store(&flashback).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = app.clone();
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let service = hyper::service::service_fn(move |mut request: Request<hyper::body::Incoming>| {
+            // The token is for the address that the page was sent to.
+            let visitor = SocketAddr::from(([192, 0, 2, 1], 4711));
+            request.extensions_mut().insert(PeerAddr(visitor));
+            service.clone().call(request.map(Body::new))
+        });
+        let stream = hyper_util::rt::TokioIo::new(stream);
+        let connection = hyper::server::conn::http1::Builder::new().serve_connection(stream, service);
+        drop(connection.with_upgrades().await);
+    });
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("ws://{address}/.flashback/signal")
+        .into_client_request()
+        .unwrap();
+    let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+    let token = URL_SAFE_NO_PAD.decode(told["token"].as_str().unwrap()).unwrap();
+    let join = FromVisitor::Join {
+        token: token.try_into().unwrap(),
+    };
+    socket.send(Message::binary(join.encode())).await.unwrap();
+    let seed = chunk(&mut socket).await;
+    let object = &told["objects"][0];
+    let digests = STANDARD.decode(object["chunks"].as_str().unwrap()).unwrap();
+    let within = (u64::from(seed.chunk) - object["first"].as_u64().unwrap()) as usize;
+    let digest = Digest(digests[16 * within..][..16].try_into().unwrap());
+    assert!(verify(&seed.bytes, &digest));
+    assert_eq!(seed.bytes.len(), CHUNK, "a whole chunk, not the tail");
+    assert_eq!(seed.bytes, picture().slice(within * CHUNK..(within + 1) * CHUNK));
+    // It counts as sent from memory. The second is sent when the first was counted, so nothing has to be waited for.
+    let spare = Spare {
+        chunks: std::iter::once(seed.chunk ^ 1).collect(),
+    };
+    socket
+        .send(Message::binary(FromVisitor::Spare(spare).encode()))
+        .await
+        .unwrap();
+    assert_eq!(chunk(&mut socket).await.chunk, seed.chunk ^ 1);
+    assert!(from_store(&flashback).await >= before + CHUNK as u64);
+    server.abort();
+}
+
+/// The way out is deferred while pages alone exceed the uplink; what a browser asks for by itself never is.
+#[tokio::test(start_paused = true)]
+async fn the_way_out_waits_when_the_uplink_is_behind_and_nothing_else_does() {
+    for (uplink, deferred) in [(Some("400kbit"), true), (None, false)] {
+        let mut builder = Flashback::builder();
+        if let Some(uplink) = uplink {
+            builder = builder.uplink(uplink.parse().unwrap());
+        }
+        let flashback = builder.build().unwrap();
+        let app = flashback.layer().layer(site(Arc::default()));
+        let told = carried(&app, &flashback).await;
+        let object = format!(
+            "/.flashback/object/{}",
+            told["objects"][0]["digest"].as_str().unwrap()
+        );
+        let ask = async |request: http::request::Builder| {
+            let request = request.body(Body::empty()).unwrap();
+            let response = app.clone().oneshot(request).await.unwrap();
+            let answer = (
+                response.status(),
+                response.headers().get(header::RETRY_AFTER).cloned(),
+            );
+            response.into_body().collect().await.unwrap();
+            answer
+        };
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(
+            ask(image(&object)).await,
+            (StatusCode::OK, None),
+            "it is not behind"
+        );
+        for _ in 0..20 {
+            assert_eq!(ask(image("/big.jpg")).await.0, StatusCode::OK);
+        }
+        let (status, retry) = ask(image(&object)).await;
+        if !deferred {
+            assert_eq!((status, retry), (StatusCode::OK, None), "nobody knows the uplink");
+            continue;
+        }
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(retry.is_some());
+        assert_eq!(ask(image("/big.jpg")).await, (StatusCode::OK, None));
+        assert_eq!(
+            ask(visit("/").header("sec-fetch-dest", "document")).await.0,
+            StatusCode::OK
+        );
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(
+            ask(image(&object)).await,
+            (StatusCode::OK, None),
+            "it has caught up"
+        );
+    }
 }

@@ -253,6 +253,7 @@ fn count(heard: Heard) {
             histogram!(metric::PUNCH).record(f64::from(milliseconds) / 1_000.0);
         }
         Heard::Linked(Outcome::Failed, _) => counter!(metric::PUNCHES, "outcome" => "failed").increment(1),
+        Heard::LinkedByNeighbour => counter!(metric::INTRODUCTIONS, "via" => "peer").increment(1),
         Heard::Accused(fault) => reported_fault(fault.as_str()),
         Heard::Disbelieved => reported_fault("report"),
         Heard::Reported(grown) => {

@@ -70,6 +70,8 @@ pub enum Heard {
     Introduced(usize),
     /// An introduction ended so, after so many milliseconds; each is told once.
     Linked(Outcome, u16),
+    /// A neighbour introduced a pair, as one of the two says.
+    LinkedByNeighbour,
     /// A neighbour was accused of this by one that it was introduced to.
     Accused(PeerFault),
     /// The visit's figures grew by this much.
@@ -291,9 +293,18 @@ impl Room {
             .visitors
             .get_mut(&from)
             .and_then(|visitor| visitor.acquaintance(to));
-        let Some(pair) = pair.filter(|pair| !pair.over) else {
-            return Heard::Nothing;
+        let Some(pair) = pair else {
+            // Both say so, and one of them is counted; it is a claim, and moves nothing.
+            let counts = outcome == Outcome::Open && from < to && self.visitors.contains_key(&to);
+            return if counts {
+                Heard::LinkedByNeighbour
+            } else {
+                Heard::Nothing
+            };
         };
+        if pair.over {
+            return Heard::Nothing;
+        }
         pair.open |= outcome == Outcome::Open;
         let told = std::mem::replace(&mut pair.told, true);
         if let Some(other) = self

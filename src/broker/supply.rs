@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use tokio::time::timeout;
 
 use crate::{
     broker::{
@@ -74,7 +75,8 @@ impl Broker {
     }
 
     /// Sends all that may be sent now. Returns when there may be more, or nothing if somebody has to ask first.
-    fn serve(&self) -> Option<Duration> {
+    /// `turn` says which room is asked first.
+    fn serve(&self, turn: &mut usize) -> Option<Duration> {
         let origin = self.0.origin.get()?;
         let halls = self.halls();
         loop {
@@ -82,10 +84,14 @@ impl Broker {
             if !wait.is_zero() {
                 return Some(wait);
             }
-            // A seed of any room comes before a spare chunk of any.
+            // The rooms take turns; but a seed of any comes before a spare chunk of any.
+            *turn = turn.wrapping_add(1);
+            let first = *turn % halls.len().max(1);
             let sent = [true, false].into_iter().find_map(|seed| {
-                halls
+                let (before, after) = halls.split_at(first);
+                after
                     .iter()
+                    .chain(before)
                     .find_map(|(room, hall)| serve_one(&**origin, *room, hall, seed))
             });
             let Some(bytes) = sent else {
@@ -133,13 +139,14 @@ fn serve_one(origin: &dyn Origin, room: RoomId, hall: &Hall, seed: bool) -> Opti
 }
 
 async fn work(broker: Weak<Inner>) {
+    let mut turn = 0;
     loop {
         let Some(wake) = broker.upgrade().map(|inner| Arc::clone(&inner.wake)) else {
             return;
         };
-        match broker.upgrade().and_then(|inner| Broker(inner).serve()) {
-            // Whoever comes meanwhile waits as well: there is nothing for anybody before then.
-            Some(wait) => tokio::time::sleep(wait).await,
+        let wait = broker.upgrade().and_then(|inner| Broker(inner).serve(&mut turn));
+        match wait {
+            Some(wait) => drop(timeout(wait, wake.notified()).await),
             None => wake.notified().await,
         }
     }

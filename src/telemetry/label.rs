@@ -46,7 +46,7 @@ pub(super) const REPORTED: Label = Label {
 /// Who introduced two visitors. One value so far: a neighbour that introduces others will be the second.
 pub(super) const VIA: Label = Label {
     name: "via",
-    values: &["broker"],
+    values: &["broker", "peer"],
 };
 /// What became of an introduction.
 pub(super) const OUTCOME: Label = Label {

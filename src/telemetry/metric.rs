@@ -123,7 +123,7 @@ pub const ALL: &[Metric] = &[
     counter(
         INTRODUCTIONS,
         Unit::Count,
-        "Introductions of two visitors, by who introduced them.",
+        "Introductions of two visitors, by who introduced them; those by peers are reported by visitors.",
         &[VIA],
     ),
     counter(

@@ -505,3 +505,49 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_sponsor_is_named_once_and_when_the_link_is_open_at_both_ends() {
+    let mut stage = Stage::new(RULES);
+    let (old, newcomer) = (stage.join(), stage.join());
+    stage.room.wants_sponsor(newcomer);
+    stage.told();
+    let sponsor = Envelope {
+        to: old,
+        message: FromBroker::Sponsor { visitor: newcomer },
+    };
+    stage.linked(newcomer, old, Outcome::Open);
+    assert_eq!(stage.told(), [], "the other end may not know of it yet");
+    stage.linked(old, newcomer, Outcome::Open);
+    assert_eq!(stage.told(), [sponsor]);
+    stage.linked(old, newcomer, Outcome::Open);
+    let third = stage.join();
+    stage.linked(newcomer, third, Outcome::Open);
+    stage.linked(third, newcomer, Outcome::Open);
+    let told = stage.told();
+    assert!(
+        !told
+            .iter()
+            .any(|envelope| matches!(envelope.message, FromBroker::Sponsor { .. })),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn what_neighbours_introduced_is_counted_once_and_only_of_visitors_that_are_here() {
+    let mut stage = Stage::new(Rules {
+        introductions: 1,
+        ..RULES
+    });
+    let (one, two, three) = (stage.join(), stage.join(), stage.join());
+    let strangers: Vec<_> = [(one, two), (two, three), (one, three)]
+        .into_iter()
+        .filter(|(one, other)| !stage.room.visitors[one].knows(*other))
+        .collect();
+    let (left, right) = strangers[0];
+    assert_eq!(stage.linked(left, right, Outcome::Open), Heard::LinkedByNeighbour);
+    assert_eq!(stage.linked(right, left, Outcome::Open), Heard::Nothing);
+    assert_eq!(stage.linked(left, right, Outcome::Failed), Heard::Nothing);
+    assert_eq!(stage.linked(left, 99, Outcome::Open), Heard::Nothing);
+    assert_eq!(stage.linked(left, left, Outcome::Open), Heard::Nothing);
+}
