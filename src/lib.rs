@@ -73,6 +73,8 @@ pub mod swarm;
 #[cfg(feature = "layer")]
 pub mod telemetry;
 pub mod unit;
+#[cfg(feature = "visitor")]
+pub mod visitor;
 
 #[cfg(feature = "layer")]
 pub use flashback::{Builder, ConfigError, Flashback, Settings, StateSettings, StateSettingsError};

@@ -19,7 +19,8 @@ const RANKS: [(&str, u8); 14] = [
     ("layer", 2),
     ("broker", 2),
     ("cluster", 2),
-    ("visitor", 2),
+    // Speaks the words of `broker::signal`, whose other end it is.
+    ("visitor", 3),
     ("flashback", 3),
     ("proxy", 4),
     ("cli", 5),

@@ -441,3 +441,77 @@ fn a_simulated_crowd_is_reported_and_drawn() {
         assert!(drawing.contains(curve), "{curve} is missing");
     }
 }
+
+#[test]
+fn a_rehearsal_is_for_sites_of_ones_own() {
+    for (arguments, named) in [
+        (&["rehearse", "http://192.0.2.1/"][..], "--i-own-this-site"),
+        (&["rehearse", "ftp://127.0.0.1/"][..], "ftp"),
+        (&["rehearse", "http://127.0.0.1/", "--visitors", "0"][..], "0"),
+        (&["rehearse", "http://127.0.0.1/", "--liars", "2"][..], "2"),
+    ] {
+        let (code, out, err) = ended(arguments);
+        assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}: {err}");
+        assert!(err.contains(named), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn a_rehearsal_reports_what_the_crowd_carried() {
+    let any = "127.0.0.1:0";
+    let mut demo = Serving::start(&[
+        "demo",
+        "--no-crowd",
+        "--listen",
+        any,
+        "--admin",
+        any,
+        "--stun",
+        any,
+    ]);
+    let (site, admin) = (demo.address("listening http://"), demo.address("admin http://"));
+    let page = format!("http://{site}/murmuration");
+    let order = format!("{{\"url\":\"{page}\",\"mode\":\"hot\"}}");
+    let length = order.len();
+    let answer = ask(
+        admin,
+        &format!(
+            "POST /crowd HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{order}"
+        ),
+    );
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let rehearse = |visitors| {
+        let all = [
+            "rehearse",
+            &page,
+            "--visitors",
+            visitors,
+            "--arrivals",
+            "all",
+            "--dwell",
+            "1s",
+            "--json",
+        ];
+        let (code, out, err) = ended(&all);
+        assert_eq!(code, 0, "{err}");
+        serde_json::from_str::<serde_json::Value>(&out).expect("a line of JSON")
+    };
+    // Somebody has to load what the page refers to: from then on it is known what can be carried.
+    rehearse("1");
+    let report = rehearse("6");
+    for (key, value) in [
+        ("visitors", 6),
+        ("completed", 6),
+        ("hot", 6),
+        ("failed", 0),
+        ("law3_violations", 0),
+        ("wrong_bytes", 0),
+    ] {
+        assert_eq!(report[key], value, "{key}: {report}");
+    }
+    assert!(report["bytes"]["peer"].as_u64() > Some(0), "{report}");
+    assert!(report["seconds"]["p50"].as_f64() > Some(0.0), "{report}");
+    for key in ["bound_s", "saved", "signals", "wall_s"] {
+        assert!(report.get(key).is_some(), "{key}: {report}");
+    }
+}

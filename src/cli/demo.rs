@@ -1,4 +1,5 @@
-//! `flashback demo`: the example site behind the layer, with thresholds so low that one person can make a crowd.
+//! `flashback demo`: the example site behind the layer, a crowd that comes and goes before your eyes (`spectacle.rs`), and
+//! thresholds so low that one person can make the next.
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
@@ -13,9 +14,12 @@ use tower_flashback::{
     telemetry::{Status, status::CrowdState},
 };
 
-use super::serve::Site;
+use super::{
+    serve::Site,
+    spectacle::{self, Spectacle},
+};
 
-/// Serve the example site, ready for a crowd of one.
+/// Serve the example site, send a crowd of real visitors there, and be ready for yours.
 #[derive(Args, Debug)]
 pub(super) struct Demo {
     /// Where to open the site; port 0 lets the system choose.
@@ -27,6 +31,12 @@ pub(super) struct Demo {
     /// UDP address at which browsers learn their own; or "off".
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3478")]
     stun: Endpoint,
+    /// Visitors in the crowd. Two cores show sixteen without a hitch.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=500))]
+    visitors: u32,
+    /// Send no crowd: the site waits for yours.
+    #[arg(long)]
+    no_crowd: bool,
 }
 
 impl Demo {
@@ -40,7 +50,11 @@ impl Demo {
         config.crowd.min_clients = 1;
         config.crowd.min_audience = 0.0;
         config.crowd.evidence = 0.0;
-        config.crowd.cooling = Duration::from_secs(60);
+        // One jump is enough, and the past is a minute long at most.
+        config.crowd.doublings = 1;
+        config.crowd.ratio = 4.0;
+        // A crowd that was sent is to be seen going, too.
+        config.crowd.cooling = Duration::from_secs(if self.no_crowd { 60 } else { 10 });
         // Browsers on one machine have no other candidates.
         config.broker.lan_candidates = true;
         config.check()?;
@@ -59,8 +73,15 @@ pub(super) async fn run(arguments: Demo) -> anyhow::Result<()> {
         }
     );
     let watch = tokio::spawn(watch(site.flashback.clone()));
+    let spectacle = (!arguments.no_crowd)
+        .then(|| Spectacle::at(&site, arguments.visitors))
+        .transpose()?;
+    let crowd = spectacle.map(|spectacle| tokio::spawn(spectacle.play()));
     let end = site.serve(flashback_example_site::site()).await;
     watch.abort();
+    if let Some(crowd) = crowd {
+        crowd.abort();
+    }
     end
 }
 
@@ -110,8 +131,14 @@ async fn watch(flashback: Flashback) {
             continue;
         };
         let line = line(&status);
-        if line != told {
-            println!("{line}");
+        // While a crowd is shown, its bytes are; here only the state.
+        let is_news = if spectacle::is_on() {
+            state(&line) != state(&told)
+        } else {
+            line != told
+        };
+        if is_news {
+            spectacle::tell(&line);
             told = line;
         }
     }
@@ -147,6 +174,11 @@ fn line(status: &Status) -> String {
         "{state} ({rule}): {key}, {visitors} visitors, {carried:.0} % of {} KiB from each other{more}",
         all / 1024
     )
+}
+
+/// The beginning of a line, which names state and page.
+fn state(line: &str) -> Option<&str> {
+    line.split(',').next()
 }
 
 /// The key of the site as a whole.

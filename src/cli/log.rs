@@ -1,6 +1,9 @@
 //! Where traces go: standard error, for people or for machines.
 
-use std::io::{self, IsTerminal};
+use std::{
+    env,
+    io::{self, IsTerminal},
+};
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
@@ -26,15 +29,20 @@ enum Form {
 
 /// From here on traces are written.
 pub(super) fn install(arguments: &Log) {
-    let filter = || {
-        EnvFilter::builder()
-            .with_default_directive(level(arguments.verbose).into())
-            .from_env_lossy()
-    };
+    let mut filter = EnvFilter::builder()
+        .with_default_directive(level(arguments.verbose).into())
+        .from_env_lossy();
+    if arguments.verbose < 2 && env::var_os(EnvFilter::DEFAULT_ENV).is_none() {
+        // The library of native visitors tells of every connection, and takes what strangers send for its own errors.
+        let quiet = ["rtc=off", "webrtc=off"]
+            .iter()
+            .flat_map(|directive| directive.parse());
+        filter = quiet.fold(filter, EnvFilter::add_directive);
+    }
     let builder = tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
-        .with_env_filter(filter());
+        .with_env_filter(filter);
     match arguments.form {
         Form::Text => builder.init(),
         Form::Json => builder.json().init(),

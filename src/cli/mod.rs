@@ -3,7 +3,8 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `proxy`, `demo`, `replay`, `simulate` | the subcommands: their flags, and `run` |
+//! | `proxy`, `demo`, `rehearse`, `replay`, `simulate` | the subcommands: their flags, and `run` |
+//! | `spectacle` | the crowd of `demo` |
 //! | `serve` | listeners, the lines that name them, drain |
 //! | `failure` | exit codes: 1 for the world's faults, 2 for the operator's |
 //! | `log`, `recorder` | where traces and metrics go |
@@ -13,9 +14,11 @@ mod failure;
 mod log;
 mod proxy;
 mod recorder;
+mod rehearse;
 mod replay;
 mod serve;
 mod simulate;
+mod spectacle;
 
 use std::process::ExitCode;
 
@@ -36,6 +39,7 @@ struct Arguments {
 enum Command {
     Demo(demo::Demo),
     Proxy(proxy::Proxy),
+    Rehearse(rehearse::Rehearse),
     Replay(replay::Replay),
     Simulate(simulate::Simulate),
 }
@@ -45,6 +49,7 @@ impl Command {
         match self {
             Self::Demo(arguments) => demo::run(arguments).await,
             Self::Proxy(arguments) => proxy::run(arguments).await,
+            Self::Rehearse(arguments) => rehearse::run(arguments).await,
             Self::Replay(arguments) => replay::run(arguments),
             Self::Simulate(arguments) => simulate::run(&arguments),
         }

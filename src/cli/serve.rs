@@ -160,7 +160,7 @@ async fn on(mut stopped: watch::Receiver<bool>) {
 }
 
 /// The soft limit is what old programs with `select` can bear; the hard one is what the administrator allows.
-fn raise_open_files() {
+pub(super) fn raise_open_files() {
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) => tracing::debug!(limit, "open files"),
         Err(error) => tracing::warn!(%error, "the limit of open files stays as it is"),
