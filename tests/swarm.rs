@@ -884,3 +884,34 @@ fn what_the_broker_introduced_may_be_accused() {
     };
     assert!(said(&mut swarm).contains(&drop));
 }
+
+#[test]
+fn who_takes_and_does_not_give_is_not_introduced() {
+    let start = Moment::default();
+    let mut swarm = acquainted(start);
+    for link in [3, 4] {
+        swarm.handle(Input::Opened(link), start);
+        swarm.handle(Input::Heard(link, hello(link)), start);
+    }
+    seed(&mut swarm, 0, start);
+    let ask = Message::Ask(Ask {
+        credit: 0,
+        chunk: 0,
+        block: 0,
+    });
+    swarm.handle(Input::Heard(2, ask), start);
+    while swarm.give(start).is_some() {}
+    let now = start.after(Rules::default().look);
+    swarm.handle(Input::Tick, now);
+    said(&mut swarm);
+    let met = |swarm: &mut Swarm<Pieces>, by| {
+        swarm.handle(Input::Heard(by, seek_for(4, [])), now);
+        let meets = said(swarm).into_iter().filter_map(|output| match output {
+            Output::Send(to, Message::Meet(meet)) if to == by => Some(meet.visitor),
+            _ => None,
+        });
+        meets.collect::<Vec<_>>()
+    };
+    assert_eq!(met(&mut swarm, 3), [4], "it owes an answer and two blocks");
+    assert_eq!(met(&mut swarm, 2), [] as [u32; 0]);
+}
