@@ -680,6 +680,10 @@ impl Origin for Larder {
         self.pace.load(SeqCst)
     }
 
+    fn spare_weight(&self) -> usize {
+        1
+    }
+
     fn sent(&self) -> u64 {
         self.sent.load(SeqCst)
     }

@@ -37,6 +37,6 @@ export function api(engine: () => Engine | undefined, off: () => void): Flashbac
 
 function stats(engine: Engine | undefined): Stats {
   const { origin = 0, peer = 0, given = 0 } = engine?.ledger ?? {};
-  const carried = engine?.objects.filter((object) => object.origin + object.peer > 0);
-  return { origin, peer, given, links: engine?.links() ?? 0, objects: carried?.length ?? 0 };
+  const objects = engine?.objects.filter((object) => object.origin + object.peer > 0).length ?? 0;
+  return { origin, peer, given, links: engine?.links() ?? 0, objects };
 }

@@ -1,125 +1,126 @@
 /**
- * The asking side of the exchange: one chunk at a time of each neighbour, verified block by block, taken elsewhere when
- * it stalls. Pure part of `swarm.ts`.
+ * The asking side of the exchange: one chunk at a time of each neighbour, verified block by block, resumed elsewhere when
+ * it stalls. Pure part of `exchange.ts`, twin of `src/swarm/asking.rs`.
  */
 import { add, begin, complete } from "./chunk";
 import { Fault } from "./fault";
 import { stated } from "./ledger";
-import { chunkDigest, chunkLength, objectOf } from "./manifest";
-import type { Message } from "./message";
-import type { Neighbour, Wanted } from "./neighbour";
-import { has, remove } from "./ranges";
+import { described } from "./manifest";
+import { Kind, type Message } from "./message";
+import { Bringer, trustsUs, type Neighbour } from "./neighbour";
 import { whichChunk } from "./roulette";
-import { accuse, forget, keep, say, type Swarm } from "./state";
+import { RETRY } from "./rules";
+import { accuse, forget, keep, linked, say, type Swarm } from "./state";
 
-/** Milliseconds without a useful byte after which a chunk is asked of another. */
-const STALL = 500;
-/** Milliseconds for a whole chunk: 4 KiB/s is a neighbour that serves too many, or one that wants to be waited for. */
-const CRAWL = 4000;
-/** Milliseconds for which one who stalled is left alone. */
-const REST = 1000;
-/** Asks that may be open or cancelled and unanswered: one who lets more pile up is not asked again. */
-const EXPECTED_MOST = 8;
+/** Asks that may be open, or cancelled and unanswered: one who lets more pile up is not asked again. */
+const EXPECTED_MOST = 32;
+/** Chunks in the making at a time (1 MiB): each neighbour sends one, others wait to be gone on with. */
+const PARTIALS_MOST = 64;
 /**
  * Chunks among which chance may choose: enough that visitors who come together hold different ones, and have something to
  * give each other; few enough to keep the page's order.
  */
 const URGENT = 64;
 
-/** Asks every idle neighbour for one chunk. */
+/**
+ * Asks every idle neighbour for one chunk: first those that can be expected to give, in any order, so that what stalled at
+ * one is asked of another.
+ */
 export function askAll(of: Swarm, now: number): void {
-  for (const them of of.neighbours.values()) {
-    if (them.ask || !able(them) || now < them.rests) continue;
-    const chosen = whichChunk(candidates(of, them), ([chunk]) => holders(of, chunk), of.random);
-    if (!chosen) continue;
-    const [chunk, entry] = chosen;
-    entry.from = "peer";
-    them.ask = { chunk, since: now, heard: now };
-    them.expected.push(chunk);
-    const block = entry.partial?.next ?? 0;
-    say(of, them, { kind: "ask", credit: stated(of.ledger), chunk, block });
+  const all = linked(of).sort((a, b) => Number(trustsUs(b)) - Number(trustsUs(a)) || of.random() - 0.5);
+  for (const them of all) if (!them.ask && able(them)) ask(of, them, now);
+  for (const them of all) {
+    // An ask replaces the one before; only where there is no other is a word needed.
+    if (them.stale !== undefined) say(of, them, { kind: Kind.Cancel, chunk: them.stale });
+    them.stale = undefined;
   }
 }
 
-/** Whether a neighbour can give at all, as far as it said. */
-export function able(them: Neighbour): boolean {
-  return them.greeted && them.credit > 0 && them.expected.length < EXPECTED_MOST;
+/** Asks one neighbour for the rarest of what it holds and nobody brings; of what is left to the origin only if there is nothing else. */
+function ask(of: Swarm, them: Neighbour, now: number): void {
+  const open = unassigned(of).filter((chunk) => them.held.has(chunk));
+  const rest = open.filter((chunk) => !of.spare.includes(chunk));
+  const chunk = whichChunk(rest.length ? rest : open, (one) => holders(of, one), of.random);
+  const entry = of.wanted.get(chunk!);
+  if (chunk === undefined || !entry) return;
+  entry.from = Bringer.Peer;
+  them.ask = { chunk, heard: now };
+  // What it was asked for already, it need not be told again.
+  if (them.stale !== chunk) {
+    them.expected.push(chunk);
+    say(of, them, { kind: Kind.Ask, credit: stated(of.ledger), chunk, block: of.partials.get(chunk)?.next ?? 0 });
+  }
+  them.stale = undefined;
 }
 
-/** How many neighbours hold a chunk and can give. */
-export function holders(of: Swarm, chunk: number): number {
-  let sum = 0;
-  for (const them of of.neighbours.values()) if (able(them) && has(them.held, chunk)) sum++;
-  return sum;
+/** The most urgent chunks that nobody brings. */
+export function unassigned(of: Swarm): number[] {
+  return [...of.wanted.keys()].filter((chunk) => of.wanted.get(chunk)?.from === Bringer.Nobody).slice(0, URGENT);
+}
+
+/** How many neighbours hold a chunk and may be asked for it. */
+function holders(of: Swarm, chunk: number): number {
+  return linked(of).filter((them) => able(them) && them.held.has(chunk)).length;
 }
 
 /** Takes asks elsewhere that brought nothing for too long. */
 export function expire(of: Swarm, now: number): void {
-  for (const them of of.neighbours.values()) {
-    if (!them.ask || (now - them.ask.heard < STALL && now - them.ask.since < CRAWL)) continue;
-    them.rests = now + REST;
-    cancel(of, them);
+  for (const them of linked(of)) {
+    if (!them.ask || now - them.ask.heard < RETRY) continue;
+    them.stale = them.ask.chunk;
+    forget(of, them);
   }
 }
 
-/** Ends the ask of a neighbour; what it has sent of the chunk stays. */
-export function cancel(of: Swarm, them: Neighbour): void {
-  if (!them.ask) return;
-  const { chunk } = them.ask;
-  say(of, them, { kind: "cancel", chunk });
-  forget(of, them);
-}
-
 /** Lack: it does not hold the chunk (any more). */
-export function refuse(of: Swarm, them: Neighbour, chunk: number): void {
-  const at = them.expected.indexOf(chunk);
-  if (at >= 0) them.expected.splice(at, 1);
-  remove(them.held, chunk, chunk + 1);
+export function refuse(of: Swarm, them: Neighbour, { chunk }: Message & { kind: Kind.Lack }): true {
+  them.expected = them.expected.filter((one) => one !== chunk);
+  them.held.delete(chunk);
   if (them.ask?.chunk === chunk) forget(of, them);
+  return true;
 }
 
 /** Takes a proof; true if there may be something to ask for now. */
-export function proof(of: Swarm, them: Neighbour, chunk: number, digests: Uint8Array, now: number): boolean {
+export function proof(of: Swarm, them: Neighbour, { chunk, digests }: Message & { kind: Kind.Proof }): boolean {
   const at = them.expected.indexOf(chunk);
   if (at < 0) return accuse(of, them, Fault.Unasked);
   // The channel is ordered: what was asked before this one, it will not send any more.
   them.expected.splice(0, at + 1);
   them.sending = chunk;
-  const entry = of.wanted.get(chunk);
-  if (!entry) return false;
-  if (them.ask?.chunk === chunk) them.ask.heard = now;
-  if (entry.partial) return false;
-  const object = objectOf(of.manifest, chunk);
-  const expected = object && chunkDigest(object, chunk);
+  if (of.held.has(chunk) || of.partials.has(chunk)) return false;
+  const [length, expected] = described(of.manifest, chunk);
   // The digests are a view of the message: what is kept is a copy.
-  entry.partial = object && expected && begin(chunkLength(object, chunk), digests.slice(), expected);
-  return entry.partial ? false : accuse(of, them, Fault.Digest);
+  const partial = expected && begin(length, digests.slice(), expected);
+  if (!partial) return accuse(of, them, Fault.Digest);
+  of.partials.set(chunk, partial);
+  // The oldest: nobody has brought any of it for longest, or it is not wanted any more.
+  if (of.partials.size > PARTIALS_MOST) of.partials.delete([...of.partials.keys()][0]!);
+  return false;
 }
 
 /** Takes a block; true if there may be something to ask for now. */
-export function block(of: Swarm, them: Neighbour, message: Message & { kind: "block" }, now: number): boolean {
+export function block(of: Swarm, them: Neighbour, message: Message & { kind: Kind.Block }, now: number): boolean {
   const { chunk, bytes } = message;
   if (them.sending !== chunk) return accuse(of, them, Fault.Unasked);
-  const partial = of.wanted.get(chunk)?.partial;
-  // Cancelled, or another neighbour was faster: neither used nor counted.
-  if (!partial || message.block < partial.next) return false;
-  if (message.block > partial.next) return accuse(of, them, Fault.Order);
+  const partial = of.partials.get(chunk);
+  // Another was faster, or the chunk was here meanwhile, and is not kept any more: neither used nor counted.
+  if (message.block !== partial?.next) return false;
   if (!add(partial, bytes)) return accuse(of, them, Fault.Digest);
   of.ledger.peer += bytes.length;
   them.got += bytes.length;
+  them.gave = now;
+  const entry = of.wanted.get(chunk);
+  if (entry) {
+    entry.failures = 0;
+    entry.covered = now;
+  }
   if (them.ask?.chunk === chunk) them.ask.heard = now;
   if (!complete(partial)) return false;
-  if (them.ask?.chunk === chunk) them.ask = undefined;
-  for (const other of of.neighbours.values()) if (other.ask?.chunk === chunk) cancel(of, other);
-  keep(of, chunk, partial, "peer");
+  keep(of, chunk, partial, them);
   return true;
 }
 
-/** The most urgent chunks that this neighbour holds and nobody brings. */
-function candidates(of: Swarm, them: Neighbour): [chunk: number, entry: Wanted][] {
-  const found: [number, Wanted][] = [];
-  for (const one of of.wanted) {
-    if (one[1].from === "nobody" && has(them.held, one[0]) && found.push(one) === URGENT) break;
-  }
-  return found;
+/** Whether a neighbour can be asked at all: it lets no more pile up than it answers. */
+export function able(them: Neighbour): boolean {
+  return them.greeted && them.expected.length < EXPECTED_MOST;
 }

@@ -5,6 +5,7 @@
 import { BLOCK } from "./manifest";
 import { DIGEST, digest, matches } from "./sha256";
 import type { Held } from "./store";
+import { join } from "./wire";
 
 /** Blocks arrive in order; `next` is the first that lacks, and where another neighbour takes over. */
 export interface Partial {
@@ -15,8 +16,7 @@ export interface Partial {
 
 /** A chunk of `length` bytes to be filled, if `digests` are the block digests that the chunk's digest stands for. */
 export function begin(length: number, digests: Uint8Array, expected: Uint8Array): Partial | undefined {
-  const fits = digests.length === Math.ceil(length / BLOCK) * DIGEST;
-  return fits && matches(digests, expected) ? { bytes: new Uint8Array(length), digests, next: 0 } : undefined;
+  return matches(digests, expected) ? { bytes: new Uint8Array(length), digests, next: 0 } : undefined;
 }
 
 /** Takes the next block, if it is the origin's. */
@@ -35,10 +35,8 @@ export function complete(partial: Partial): boolean {
 
 /** A chunk that came whole, if it is the origin's. */
 export function verify(bytes: Uint8Array<ArrayBuffer>, expected: Uint8Array): Held | undefined {
-  const digests = new Uint8Array(Math.ceil(bytes.length / BLOCK) * DIGEST);
-  for (let at = 0; at * BLOCK < bytes.length; at++) {
-    digests.set(digest(bytes.subarray(at * BLOCK, (at + 1) * BLOCK)), at * DIGEST);
-  }
+  const blocks = Array.from({ length: Math.ceil(bytes.length / BLOCK) }, (_, at) => bytes.subarray(at * BLOCK, (at + 1) * BLOCK));
+  const digests = join(blocks.map(digest));
   return matches(digests, expected) ? { bytes, digests } : undefined;
 }
 

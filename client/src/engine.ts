@@ -1,27 +1,23 @@
 /**
  * The visitor in the page: brings together the worker's requests, the swarm, its neighbours and the origin. Decides
- * nothing; it carries inputs to `swarm.ts` and does what comes out.
+ * nothing; it carries inputs to `exchange.ts` and does what comes out.
  */
+import { handle, poll } from "./exchange";
 import type { Ledger } from "./ledger";
-import { QUEUE } from "./link";
-import { chunkLength, objectOf, type Manifest, type PageObject } from "./manifest";
-import { encode } from "./message";
+import { chunkLength, objectOf, type Manifest, type Page, type PageObject } from "./manifest";
 import { neighbourhood, type Neighbourhood } from "./neighbourhood";
 import { fetchChunks, fetchDigests } from "./origin";
-import type { Page } from "./page";
 import type { Pull } from "./port";
 import { ahead, feed, tell, type Reader } from "./reader";
+import { LOOK } from "./rules";
+import { Talk } from "./signal";
+import { linked, swarm } from "./state";
+import { In, Out, type Input, type Output } from "./step";
 import { memory } from "./store";
-import { swarm } from "./state";
-import { busy, handle, poll, type Input, type Output } from "./swarm";
 
 /** Bytes of verified chunks kept in memory. */
 const MEMORY = 64 * 1024 * 1024;
 const MEMORY_MOBILE = 24 * 1024 * 1024;
-/** Milliseconds between two looks at the clock while something is wanted or to be told. */
-const TICK = 100;
-/** Milliseconds between two signs of life to the worker, and two reports that something may have changed. */
-const BEAT = 500;
 /** Milliseconds that a request waits for its next byte before the network has it: twice the slowest way out. */
 const PATIENCE = 10_000;
 
@@ -44,68 +40,56 @@ export interface EngineEvents {
 }
 
 export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
-  const { manifest, room } = page;
+  const { manifest, room, lan } = page;
   const readers = new Set<Reader>();
   const store = memory(small ? MEMORY_MOBILE : MEMORY);
   // Courtesy to batteries and data plans.
   const quiet = (): boolean => small && document.hidden;
-  const exchange = swarm({ manifest, room, store, quiet, random: Math.random }, performance.now());
+  const exchange = swarm({ manifest, room, lan, store, quiet, random: Math.random }, performance.now());
   let links: Neighbourhood | undefined;
-  let stop = new AbortController();
-  let ticking: ReturnType<typeof setTimeout> | undefined;
+  let stop: AbortController;
   let beating: ReturnType<typeof setInterval> | undefined;
 
   const input = (what: Input): void => {
-    handle(exchange, what, performance.now());
-    for (let output = poll(exchange); output; output = poll(exchange)) obey(output);
-    ticking ??= links && busy(exchange) ? setTimeout(tick, TICK) : undefined;
+    const now = performance.now();
+    handle(exchange, what, now);
+    for (let output = poll(exchange, now); output; output = poll(exchange, now)) obey(output, now);
   };
-  const tick = (): void => {
-    ticking = undefined;
-    input({ kind: "tick" });
-  };
-  const obey = (output: Output): void => {
-    switch (output.kind) {
-      case "send":
-        links?.send(output.link, encode(output.message));
-        if (output.message.kind === "block" && (links?.queued(output.link) ?? 0) >= QUEUE) {
-          handle(exchange, { kind: "full", link: output.link }, performance.now());
-        }
-        break;
-      case "drop":
-        links?.drop(output.link, output.fault);
-        break;
-      case "fetch":
-        void bring(output.chunk, output.count);
-        break;
-      case "got":
-        got(output.chunk, output.from);
-        break;
-      case "failed":
-        giveUp(objectOf(manifest, output.chunk));
+  const obey = (output: Output, now: number): void => {
+    if (!("chunk" in output)) {
+      if (links?.obey(output) && output.kind === Out.Send) handle(exchange, { kind: In.Full, link: output.link, full: true }, now);
+      return;
+    }
+    // The exchange names no chunk that the manifest does not.
+    const object = objectOf(manifest, output.chunk)!;
+    if (output.kind === Out.Fetch) void bring(object, output.chunk, output.count);
+    else if (output.kind === Out.Failed) giveUp(object);
+    else {
+      object[output.from] += chunkLength(object, output.chunk);
+      on.changed("objects");
+      for (const one of readers) if (one.object === object) serve(one);
     }
   };
-  const bring = async (chunk: number, count: number): Promise<void> => {
-    const object = objectOf(manifest, chunk);
-    if (!object) return;
-    const again = await fetchChunks(object, chunk, count, stop.signal, (one, bytes) => {
-      input({ kind: "fetched", chunk: one, bytes });
-    });
-    input({ kind: "ended", chunk, count, again });
+  const hear = (what: Input): void => {
+    const object = what.kind === In.Told && what.message.kind === Talk.Chunk && objectOf(manifest, what.message.chunk);
+    // A seed may be of an object whose digests nobody has asked for yet.
+    if (object && !object.chunks) {
+      void fetchDigests(object, stop.signal).then(() => {
+        input(what);
+      });
+    } else input(what);
+    if (what.kind === In.Opened || what.kind === In.Closed) on.changed("links");
   };
-  const got = (chunk: number, from: "origin" | "peer"): void => {
-    const object = objectOf(manifest, chunk);
-    if (!object) return;
-    object[from] += chunkLength(object, chunk);
-    on.changed("objects");
-    for (const one of readers) if (one.object === object) serve(one);
+  const bring = async (object: PageObject, chunk: number, count: number): Promise<void> => {
+    const again = await fetchChunks(object, chunk, count, stop.signal, (one, bytes) => {
+      input({ kind: In.Fetched, chunk: one, bytes });
+    });
+    input({ kind: In.Ended, chunk, count, again });
   };
   const serve = (one: Reader): void => {
-    const [, before] = ahead(one);
     if (!feed(one, store)) return;
-    const [, after] = ahead(one);
     if (one.at === one.to) readers.delete(one);
-    if (after !== before) want();
+    want();
   };
   const want = (): void => {
     const chunks: number[] = [];
@@ -114,10 +98,9 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
       // Without its digests nothing of an object can be verified, so nothing is asked for.
       for (let chunk = from; one.object.chunks && chunk < to; chunk++) chunks.push(chunk);
     }
-    input({ kind: "want", chunks });
+    input({ kind: In.Want, chunks });
   };
-  const giveUp = (object: PageObject | undefined): void => {
-    if (!object || object.failed) return;
+  const giveUp = (object: PageObject): void => {
     object.failed = true;
     for (const one of readers) if (one.object === object) dismiss(one);
     want();
@@ -128,19 +111,20 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
   };
   const beat = (): void => {
     const now = performance.now();
+    input({ kind: In.Tick });
     for (const one of readers) {
       if (one.hungry === undefined) continue;
       // Whatever holds the swarm up, the page must not wait for it for ever (law 4).
       if (now - one.hungry > PATIENCE) dismiss(one);
       else tell(one, { kind: "wait" });
     }
-    links?.report(exchange.ledger, exchange.neighbours.size, now);
+    links?.report(exchange.ledger, linked(exchange).length, now);
   };
 
   return {
     ledger: exchange.ledger,
     objects: manifest,
-    links: () => exchange.neighbours.size,
+    links: () => linked(exchange).length,
     carry(url, from, to, port) {
       const object = manifest.find((one) => one.url === url);
       if (!links || !object || object.failed) {
@@ -162,27 +146,18 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
     },
     join() {
       stop = new AbortController();
-      beating = setInterval(beat, BEAT);
-      links = neighbourhood(page, {
-        input: (what) => {
-          input(what);
-          if (what.kind === "opened" || what.kind === "closed") on.changed("links");
-        },
-        calm: on.calm,
-      });
+      beating = setInterval(beat, LOOK);
+      links = neighbourhood(page, hear, on.calm);
     },
     close() {
       const ended = links;
       links = undefined;
       ended?.close();
       stop.abort();
-      clearTimeout(ticking);
-      ticking = undefined;
       clearInterval(beating);
       readers.forEach(dismiss);
-      for (const link of [...exchange.neighbours.keys()]) input({ kind: "closed", link });
-      input({ kind: "want", chunks: [] });
-      on.changed("links");
+      input({ kind: In.Lost });
+      want();
     },
   };
 }

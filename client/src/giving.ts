@@ -1,80 +1,88 @@
 /**
  * The giving side of the exchange: what neighbours are told, and who gets the next block. Law 3 is kept here: a block is
- * booked in the ledger before it goes. Pure part of `swarm.ts`.
+ * booked in the ledger before it goes. Pure part of `exchange.ts`, twin of `src/swarm/giving.rs`.
  */
-import { give, stated } from "./ledger";
-import { BLOCK } from "./manifest";
-import type { Neighbour } from "./neighbour";
-import type { Ranges } from "./ranges";
+import { Fault } from "./fault";
+import { balance, give, stated } from "./ledger";
+import { BLOCK, described } from "./manifest";
+import { Kind, type Message } from "./message";
+import { trust, type Neighbour } from "./neighbour";
+import { spansOf } from "./ranges";
 import { whom } from "./roulette";
-import { say, spare, type Swarm } from "./state";
-import type { Output } from "./swarm";
-
-/** Milliseconds between two tellings: 60 chunks told one by one cost 5 % of an uplink. */
-const ANNOUNCE = 100;
-/** Edges of the 4,096 ranges that fit one message. */
-const EDGES_MOST = 8192;
+import { accuse, free, linked, say, type Swarm } from "./state";
 
 /** First words on a new link: who we are, and all that we hold. */
 export function greet(of: Swarm, them: Neighbour): void {
-  of.neighbours.set(them.link, them);
-  say(of, them, { kind: "hello", room: of.room, id: of.id });
+  say(of, them, { kind: Kind.Hello, room: of.room, id: of.id });
   have(of, them, of.held);
 }
 
-/** Tells the neighbours, at most ten times a second, what is new; and whether there is credit, when that has changed. */
-export function announce(of: Swarm, now: number): void {
-  if (!of.due || now - of.told < ANNOUNCE) return;
-  of.told = now;
-  of.due = false;
-  const fresh = of.fresh.splice(0);
-  for (const them of of.neighbours.values()) {
-    // To believe in credit where there is none, or the reverse, would cost the neighbour half a second.
-    if (fresh.length > 0 || (them.told === 0) !== (stated(of.ledger) === 0)) have(of, them, fresh);
+/** Tells the neighbours what is new to them. */
+export function announce(of: Swarm): void {
+  const fresh = [...of.fresh];
+  of.fresh.clear();
+  for (const them of linked(of)) {
+    have(
+      of,
+      them,
+      fresh.filter((chunk) => !them.held.has(chunk)),
+    );
   }
 }
 
-/** The next block that goes out, or the proof ahead of it. */
-export function nextBlock(of: Swarm): Output | undefined {
-  const them = taker(of);
-  if (!them?.asks) return undefined;
-  const { asks, link } = them;
-  const held = of.store.get(asks.chunk);
-  const bytes = held?.bytes.subarray(asks.block * BLOCK, (asks.block + 1) * BLOCK);
-  if (!held || !bytes?.length) {
-    them.asks = undefined;
-    return { kind: "send", link, message: { kind: "lack", chunk: asks.chunk } };
-  }
-  if (!asks.proven) {
-    asks.proven = true;
-    return { kind: "send", link, message: { kind: "proof", chunk: asks.chunk, digests: held.digests } };
-  }
-  // Law 3: booked before it goes. `taker` left nobody here who has not the credit, but the ledger decides.
-  if (!give(of.ledger, bytes.length)) return undefined;
-  of.due = true;
-  them.given += bytes.length;
-  them.told = stated(of.ledger);
-  const { chunk, block } = asks;
-  asks.block++;
-  if (asks.block * BLOCK >= held.bytes.length) them.asks = undefined;
-  return { kind: "send", link, message: { kind: "block", credit: them.told, chunk, block, bytes } };
+/** Takes an Ask; true if its sender did wrong. One is outstanding per link: it goes on where the one before had come. */
+export function wish(of: Swarm, them: Neighbour, { chunk, block }: Message & { kind: Kind.Ask }, since: number): boolean {
+  const before = them.wish?.chunk === chunk ? them.wish : undefined;
+  them.wish = undefined;
+  if (!of.held.has(chunk)) say(of, them, { kind: Kind.Lack, chunk });
+  else if (block * BLOCK >= described(of.manifest, chunk)[0]) return accuse(of, them, Fault.Block);
+  else them.wish = { since, proven: false, ...before, chunk, block: Math.max(block, before?.block ?? 0) };
+  return false;
 }
 
-/** Who is given to now: the same until its chunk is sent, it is full or credit is short; then the most owed. */
-function taker(of: Swarm): Neighbour | undefined {
-  if (!of.giving || !ready(of, of.giving)) of.giving = whom([...of.neighbours.values()].filter((them) => ready(of, them)), of.random);
+/** Says the next block, or the proof ahead of it; nothing if nobody may be given one now. */
+export function giveNext(of: Swarm, now: number): void {
+  const them = taker(of, now);
+  if (!them?.wish) return;
+  const { wish } = them;
+  const { chunk, block } = wish;
+  const held = of.store.get(chunk);
+  if (!held) {
+    them.wish = undefined;
+    say(of, them, { kind: Kind.Lack, chunk });
+  } else if (!wish.proven) {
+    wish.proven = true;
+    say(of, them, { kind: Kind.Proof, chunk, digests: held.digests });
+  } else {
+    const bytes = held.bytes.subarray(block * BLOCK, (block + 1) * BLOCK);
+    // Law 3: booked before it goes. `taker` left nobody here who has not the credit, but the ledger decides.
+    if (!give(of.ledger, them, bytes.length)) return;
+    if (++wish.block * BLOCK >= held.bytes.length) them.wish = undefined;
+    say(of, them, { kind: Kind.Block, credit: stated(of.ledger), chunk, block, bytes });
+  }
+}
+
+/** Who is given to now: the same until its chunk is sent, or its trust or our credit ends. */
+function taker(of: Swarm, now: number): Neighbour | undefined {
+  if (!of.giving || !mayGive(of, of.giving)) {
+    const takers = linked(of).filter((them) => mayGive(of, them));
+    of.giving = whom(takers, now, of.random);
+  }
   return of.giving;
 }
 
-/** A whole block's credit is asked for even where the last is shorter: a few bytes are not worth a proof. */
-function ready(of: Swarm, them: Neighbour): boolean {
-  return of.neighbours.has(them.link) && them.asks !== undefined && !them.full && spare(of) >= BLOCK;
+/**
+ * Whether the next block of what it wants is within our credit and its trust. Whoever lacks nothing trusts all: to wait for
+ * something in return would be in vain.
+ */
+function mayGive(of: Swarm, them: Neighbour): boolean {
+  const { wish, link, full } = them;
+  if (!wish || full || of.neighbours.get(link) !== them) return false;
+  const bytes = Math.min(described(of.manifest, wish.chunk)[0] - wish.block * BLOCK, BLOCK);
+  return bytes <= free(of) && (balance(them) + bytes <= trust(them) || of.wanted.size === 0);
 }
 
-function have(of: Swarm, them: Neighbour, ranges: Ranges): void {
-  them.told = stated(of.ledger);
-  // In parts that each fit one message; an empty one tells the credit.
-  for (let at = 0; at === 0 || at < ranges.length; at += EDGES_MOST) {
-    say(of, them, { kind: "have", credit: them.told, ranges: ranges.slice(at, at + EDGES_MOST) });
-  }
+function have(of: Swarm, them: Neighbour, chunks: Iterable<number>): void {
+  const ranges = spansOf(chunks);
+  if (ranges.length > 0) say(of, them, { kind: Kind.Have, credit: stated(of.ledger), ranges });
 }

@@ -9,15 +9,20 @@ interface Asking extends Navigator {
 /** Why this visitor is left alone; undefined if it may take part. */
 export function refusal(navigator: Asking): string | undefined {
   const { connection } = navigator;
-  if (!isSecureContext || !("serviceWorker" in navigator)) return "no service worker";
-  if (typeof RTCPeerConnection !== "function") return "no WebRTC";
+  // Pages without TLS have no service worker either.
+  if (!("serviceWorker" in navigator && "RTCPeerConnection" in window)) return "unable";
   if (navigator.globalPrivacyControl) return "privacy control";
   if (connection?.saveData) return "saving data";
-  if (connection?.type === "cellular" || /2g|3g/.test(connection?.effectiveType ?? "")) return "cellular";
+  if (connection?.type === "cellular" || /[23]g/.test(connection?.effectiveType ?? "")) return "cellular";
   return undefined;
 }
 
 /** Whether this is a phone or the like: less memory is used, and nothing is given while the page is hidden. */
 export function mobile(): boolean {
   return /Mobi|Android/.test(navigator.userAgent);
+}
+
+/** Whether nobody looks at the page, and perhaps nobody ever will. */
+export function prerendering(): boolean | undefined {
+  return (document as { prerendering?: boolean }).prerendering;
 }

@@ -11,5 +11,10 @@ export function toHex(bytes: Uint8Array): string {
 
 /** The bytes of base64 or base64url text, padded or not; throws on anything else. */
 export function fromBase64(text: string): Uint8Array {
-  return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
+  return fromAscii(atob(text.replaceAll("-", "+").replaceAll("_", "/")));
+}
+
+/** The codes of characters below 256. */
+export function fromAscii(text: string): Uint8Array {
+  return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 }

@@ -74,10 +74,9 @@ export function candidateText({ place, host, priority, port }: Candidate): strin
 export function addressOf(address: string): [family: number, host: Uint8Array] {
   if (address.endsWith(".local")) return [0, fromHex(address.slice(0, -6).replaceAll("-", ""))];
   if (!address.includes(":")) return [4, Uint8Array.from(address.split("."), Number)];
-  const [head = [], tail] = address.split("::").map((part) => part.split(":").filter(Boolean));
-  const zeros = tail ? 8 - head.length - tail.length : 0;
-  const groups = [...head, ...Array<string>(Math.max(zeros, 0)).fill("0"), ...(tail ?? [])];
-  return [6, fromHex(groups.map((group) => group.padStart(4, "0")).join(""))];
+  // The two colons stand for so many that there are seven.
+  const whole = address.replace("::", ":".repeat(10 - address.split(":").length)).split(":");
+  return [6, fromHex(whole.map((group) => group.padStart(4, "0")).join(""))];
 }
 
 function addressText(family: number, host: Uint8Array): string {

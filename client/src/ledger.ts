@@ -1,5 +1,5 @@
 /**
- * What this visitor got and gave, in payload bytes. Pure.
+ * What this visitor got and gave, in payload bytes. Decides whether a block may go, not to whom. Pure.
  *
  * > **Law 3.** At every instant a visitor has sent at most as many payload bytes as it has received of this site's
  * > swarm content, origin bytes counted.
@@ -10,6 +10,12 @@ export interface Ledger {
   origin: number;
   peer: number;
   given: number;
+}
+
+/** What was exchanged with one neighbour, who takes it along when it leaves: the sums stay. */
+export interface Pair {
+  given: number;
+  got: number;
 }
 
 /** One unit of the credit that visitors tell each other: 2 KiB. */
@@ -32,8 +38,14 @@ export function stated(of: Ledger): number {
 }
 
 /** Books `bytes` as given, before they go; false, and nothing booked, where law 3 forbids it. */
-export function give(of: Ledger, bytes: number): boolean {
+export function give(of: Ledger, to: Pair, bytes: number): boolean {
   if (bytes > credit(of)) return false;
   of.given += bytes;
+  to.given += bytes;
   return true;
+}
+
+/** What a neighbour owes: positive if it took more than it gave. */
+export function balance(of: Pair): number {
+  return of.given - of.got;
 }

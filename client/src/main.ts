@@ -5,9 +5,10 @@
 import { api, type State } from "./api";
 import { bridge, type Bridge } from "./bridge";
 import { engine, type Engine } from "./engine";
-import { mobile, refusal } from "./guard";
+import { mobile, prerendering, refusal } from "./guard";
 import { release } from "./hold";
-import { readPage, type Page } from "./page";
+import type { Page } from "./manifest";
+import { readPage } from "./page";
 import { takeControl } from "./register";
 
 // The address names the build; the panel must be of the same.
@@ -18,7 +19,7 @@ let crossing: Bridge | undefined;
 const flashback = api(
   () => visitor,
   () => {
-    leave("switched off");
+    leave("off");
   },
 );
 
@@ -74,22 +75,22 @@ function failed(): void {
 }
 
 function foreign(): void {
-  leave("another service worker");
+  leave("another worker");
 }
 
 async function main(): Promise<void> {
   if (window.flashback) return;
   window.flashback = flashback;
   // A page that nobody may ever look at takes no part.
-  if ((document as { prerendering?: boolean }).prerendering) {
+  if (prerendering()) {
     await new Promise((resolve) => {
       document.addEventListener("prerenderingchange", resolve);
     });
   }
   const page = readPage(document.getElementById("flashback-page")?.textContent, location.href);
-  const refused = page ? refusal(navigator) : "no page of ours";
+  const refused = page ? refusal(navigator) : "no page";
   if (page && !refused) {
-    setTimeout(release, page.holdMilliseconds, document);
+    setTimeout(release, page.hold, document);
     carry(page);
   } else {
     leave(refused ?? "");

@@ -33,6 +33,19 @@ export interface PageObject {
 /** All objects, by rising `first`. */
 export type Manifest = readonly PageObject[];
 
+/** What the server says of the page. */
+export interface Page {
+  room: Uint8Array;
+  token: Uint8Array;
+  /** Milliseconds for which elements may be held until the worker controls the page. */
+  hold: number;
+  /** Whether addresses of private networks may be told and tried. */
+  lan: boolean;
+  /** A `stun:` URL. */
+  stun: string | undefined;
+  manifest: Manifest;
+}
+
 /** How many chunks an object of `length` bytes has. */
 export function chunkCount(length: number): number {
   return Math.ceil(length / CHUNK);
@@ -40,15 +53,7 @@ export function chunkCount(length: number): number {
 
 /** The object that `chunk` is part of. */
 export function objectOf(manifest: Manifest, chunk: number): PageObject | undefined {
-  let low = 0;
-  let high = manifest.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (manifest[middle]!.first <= chunk) low = middle + 1;
-    else high = middle;
-  }
-  const object = manifest[low - 1];
-  return object && chunk < object.first + chunkCount(object.length) ? object : undefined;
+  return manifest.find(({ first, length }) => chunk >= first && chunk < first + chunkCount(length));
 }
 
 /** Bytes of `chunk`, which is one of `object`'s. */
@@ -56,15 +61,17 @@ export function chunkLength(object: PageObject, chunk: number): number {
   return Math.min(CHUNK, object.length - (chunk - object.first) * CHUNK);
 }
 
-/** The digest that `chunk` of `object` must have; undefined while it is not known. */
-export function chunkDigest(object: PageObject, chunk: number): Uint8Array | undefined {
+/** The bytes of `chunk` and the digest that it must have: none where the manifest does not know it, or not yet. */
+export function described(manifest: Manifest, chunk: number): [length: number, digest: Uint8Array | undefined] {
+  const object = objectOf(manifest, chunk);
+  if (!object) return [0, undefined];
   const at = (chunk - object.first) * DIGEST;
-  return object.chunks?.subarray(at, at + DIGEST);
+  return [chunkLength(object, chunk), object.chunks?.subarray(at, at + DIGEST)];
 }
 
 /** Takes a fetched list of digests, if it is the one that the object's own digest names. */
 export function learn(object: PageObject, chunks: Uint8Array): boolean {
-  if (chunks.length !== chunkCount(object.length) * DIGEST || !matches(chunks, fromHex(object.digest))) return false;
+  if (!matches(chunks, fromHex(object.digest))) return false;
   object.chunks = chunks;
   return true;
 }

@@ -2,22 +2,44 @@
  * What two visitors say to each other, and its bytes (`docs/protocol.md`, between visitors). Pure; whether a message is
  * allowed at this moment is the swarm's business.
  */
+import { body, type Body } from "./body";
 import { Fault } from "./fault";
 import { CREDIT_MOST } from "./ledger";
 import { BLOCK, BLOCKS } from "./manifest";
 import { spans, type Ranges } from "./ranges";
 import { DIGEST } from "./sha256";
-import { bytes, check, decodeAll, integer, join, oneOf, rest, varint, type Field, type Refused } from "./wire";
+import { bytes, check, decodeAll, integer, join, many, oneOf, rest, varint, type Field, type Refused } from "./wire";
+
+/** The types; what no visitor says is none of them. */
+export enum Kind {
+  Hello = 0x10,
+  Have,
+  Ask,
+  Cancel,
+  Proof,
+  Block,
+  Lack,
+  Seek,
+  Meet,
+  Signal,
+  Relayed,
+}
 
 /** Credit is in units of 2 KiB, `ranges` and `chunk` count chunks of the room, `block` counts within its chunk. */
 export type Message =
-  | { kind: "hello"; room: Uint8Array; id: number }
-  | { kind: "have"; credit: number; ranges: Ranges }
-  | { kind: "ask"; credit: number; chunk: number; block: number }
-  | { kind: "cancel"; chunk: number }
-  | { kind: "proof"; chunk: number; digests: Uint8Array }
-  | { kind: "block"; credit: number; chunk: number; block: number; bytes: Uint8Array }
-  | { kind: "lack"; chunk: number };
+  | { kind: Kind.Hello; room: Uint8Array; id: number }
+  | { kind: Kind.Have; credit: number; ranges: Ranges }
+  | { kind: Kind.Ask; credit: number; chunk: number; block: number }
+  | { kind: Kind.Cancel; chunk: number }
+  | { kind: Kind.Proof; chunk: number; digests: Uint8Array }
+  | { kind: Kind.Block; credit: number; chunk: number; block: number; bytes: Uint8Array }
+  | { kind: Kind.Lack; chunk: number }
+  /** Introduce `count` of your neighbours, none of those `known`. */
+  | { kind: Kind.Seek; count: number; known: number[] }
+  | { kind: Kind.Meet; visitor: number }
+  /** For a visitor that the receiver introduced; it arrives there as `Relayed`. */
+  | { kind: Kind.Signal; to: number; body: Body }
+  | { kind: Kind.Relayed; from: number; body: Body };
 
 export function encode(message: Message): Uint8Array<ArrayBuffer> {
   return any.write(message) as Uint8Array<ArrayBuffer>;
@@ -45,6 +67,9 @@ const MESSAGE_MOST = 32 * 1024;
 const CHUNKS_MOST = 2 ** 24;
 /** Most ranges in one Have: more than any page falls into, few enough to parse in no time. */
 const RANGES_MOST = 4096;
+/** Introductions that one Seek is for, and visitors that it names: more than anybody has as neighbours. */
+export const SEEK_MOST = 4;
+export const KNOWN_MOST = 16;
 
 const ranges: Field<Ranges> = {
   read(from) {
@@ -82,18 +107,25 @@ const digests: Field<Uint8Array> = {
 };
 
 const credit = integer(1, CREDIT_MOST + 1, Fault.Credit);
-const chunk = integer(4, CHUNKS_MOST, Fault.Chunk);
 const block = integer(1, BLOCKS, Fault.Block);
+/** A chunk's number. */
+export const chunk = integer(4, CHUNKS_MOST, Fault.Chunk);
+/** A visitor's number. */
+export const visitor = integer(4);
 
 const any = oneOf<Message>(
   {
-    hello: [0x10, { room: versioned(bytes(8)), id: integer(4) }],
-    have: [0x11, { credit, ranges }],
-    ask: [0x12, { credit, chunk, block }],
-    cancel: [0x13, { chunk }],
-    proof: [0x14, { chunk, digests }],
-    block: [0x15, { credit, chunk, block, bytes: rest(1, BLOCK) }],
-    lack: [0x16, { chunk }],
+    [Kind.Hello]: { room: versioned(bytes(8)), id: visitor },
+    [Kind.Have]: { credit, ranges },
+    [Kind.Ask]: { credit, chunk, block },
+    [Kind.Cancel]: { chunk },
+    [Kind.Proof]: { chunk, digests },
+    [Kind.Block]: { credit, chunk, block, bytes: rest(1, BLOCK) },
+    [Kind.Lack]: { chunk },
+    [Kind.Seek]: { count: integer(1, SEEK_MOST + 1, Fault.Value, 1), known: many(visitor, KNOWN_MOST) },
+    [Kind.Meet]: { visitor },
+    [Kind.Signal]: { to: visitor, body },
+    [Kind.Relayed]: { from: visitor, body },
   },
   Fault.Type,
 );

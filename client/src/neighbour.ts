@@ -1,61 +1,88 @@
 /** What is known of one neighbour, and of one chunk that is wanted. Pure records; `asking.ts` and `giving.ts` use them. */
-import type { Partial } from "./chunk";
-import type { Ranges } from "./ranges";
+import { balance, type Pair } from "./ledger";
+import { BLOCK } from "./manifest";
+import { SPONSOR, TRUST, TRUST_MAX } from "./rules";
 
-export interface Neighbour {
+export interface Neighbour extends Pair {
   readonly link: number;
+  /** Who introduced it: what it tells of itself before there is a link comes that way. */
+  readonly by: number;
+  /** Since when there is a link. */
+  opened?: number;
   /** What it says it holds. */
-  readonly held: Ranges;
+  readonly held: Set<number>;
+  /** When it last gave anything. */
+  gave: number;
   /** What it last said it may give, in units of 2 KiB. */
   credit: number;
   greeted: boolean;
   /** More is queued towards it than is good. */
-  full: boolean;
-  /** Payload bytes given to it, and got from it. */
-  given: number;
-  got: number;
-  /** The credit that it was last told. */
-  told: number;
+  full?: boolean;
+  /** The broker named us its sponsor. */
+  sponsored?: boolean;
+  /** Messages since the last look, blocks not counted: those are bounded by what was asked. */
+  words: number;
   /** What it was asked for last and still owes; `heard` is when the asking or the last useful block was. */
-  ask?: { chunk: number; since: number; heard: number } | undefined;
+  ask?: { chunk: number; heard: number } | undefined;
+  /** What it was asked for and need not send any more, which it does not know yet. */
+  stale?: number | undefined;
   /** What it was asked for and has not begun to send, oldest first: it may still answer what was cancelled. */
   expected: number[];
   /** The chunk whose proof it sent last: its blocks are of that one. */
   sending?: number;
-  /** It stalled: not to be asked before. */
-  rests: number;
-  /** What it asked of us. */
-  asks?: { chunk: number; block: number; proven: boolean } | undefined;
+  /** What it asked of us, and since when. */
+  wish?: { chunk: number; block: number; proven: boolean; since: number } | undefined;
+  /** Since when it owes as much as it may, and gives nothing. */
+  limit?: number | undefined;
+  /** When it may ask again to be introduced, and whether it was asked to introduce. */
+  seeks: number;
+  sought?: boolean;
 }
 
-export function neighbour(link: number): Neighbour {
+export function neighbour(link: number, by: number): Neighbour {
   return {
     link,
-    held: [],
-    credit: 0,
-    greeted: false,
-    full: false,
+    by,
+    held: new Set(),
     given: 0,
     got: 0,
-    told: 0,
+    gave: -Infinity,
+    credit: 0,
+    greeted: false,
+    words: 0,
     expected: [],
-    rests: 0,
+    seeks: 0,
   };
+}
+
+/** Bytes that it may owe: little at first, more as it gives. */
+export function trust({ got, sponsored }: Neighbour): number {
+  return Math.min(TRUST + got, TRUST_MAX) + (sponsored ? SPONSOR : 0);
+}
+
+/** Whether it gives, if it goes by our rules: we do not owe it as much as we may. */
+export function trustsUs(them: Neighbour): boolean {
+  return BLOCK - balance(them) <= Math.min(TRUST + them.given, TRUST_MAX);
+}
+
+export enum Bringer {
+  Nobody,
+  Peer,
+  Origin,
 }
 
 export interface Wanted {
   /** Who is to bring it. */
-  from: "nobody" | "peer" | "origin";
-  /** When a neighbour that could give it was last seen, or when the wanting began. */
+  from: Bringer;
+  /** When a neighbour was last seen that holds it and can be expected to give it, or when the wanting began. */
   covered: number;
-  /** How often a neighbour failed to bring it, and how often the origin. */
+  /** How often in turn neighbours brought nothing of it, and how often the origin failed. */
   failures: number;
   refusals: number;
   /** The origin is not to be asked before. */
   later: number;
-  partial?: Partial | undefined;
 }
 
 export function wanted(now: number): Wanted {
-  return { from: "nobody", covered: now, failures: 0, refusals: 0, later: 0 };
+  return { from: Bringer.Nobody, covered: now, failures: 0, refusals: 0, later: 0 };
 }

@@ -1,157 +1,107 @@
-/** The links of this visitor: whom the broker introduced, how it went, and whether more are needed. */
-import { join, type Broker } from "./broker";
-import type { Fault } from "./fault";
+/** The links of this visitor and its socket to the broker: does what the exchange decides, and tells it what came of it. */
+import type { Body } from "./body";
+import { join } from "./broker";
+import { BROKER } from "./introducing";
 import { connect, type Link, type LinkOptions } from "./link";
 import type { Ledger } from "./ledger";
-import type { Body, FromBroker } from "./signal";
-import type { Input } from "./swarm";
+import { encode, Kind, type Message } from "./message";
+import { Talk } from "./signal";
+import { In, Out, type Input, type Output } from "./step";
 
 /** The outcomes of an introduction. */
 const OPEN = 0;
 const FAILED = 1;
-/** Neighbours that are wanted, and that are let in: what the study of the exchange found best (`docs/swarm.md`). */
-const LINKS = 8;
-const LINKS_MOST = 12;
-/** Connections made in one visit: browsers refuse after some hundreds, and free them late. */
-const MADE_MOST = 64;
 /** Milliseconds between two reports. */
 const REPORT = 2000;
-/** Milliseconds between two requests for more neighbours, at first and at most. */
-const NEED = 2000;
-const NEED_MOST = 32_000;
 
 export interface Neighbourhood {
-  send(link: number, bytes: Uint8Array<ArrayBuffer>): void;
-  queued(link: number): number;
-  /** Ends the link to one who did wrong, for good. */
-  drop(link: number, fault: Fault): void;
-  /** Tells the broker now and then what was got and given, if that has changed, and asks for neighbours that lack. */
+  /** Does what concerns neighbours and broker; true if more is queued towards the neighbour than is good. */
+  obey(output: Output): boolean | undefined;
+  /** Tells the broker now and then what was got and given, if that has changed. */
   report(ledger: Ledger, links: number, now: number): void;
   close(): void;
 }
 
-export interface NeighbourhoodEvents {
-  /** Something for the swarm. */
-  input(what: Input): void;
-  /** The page is calm. */
-  readonly calm: () => void;
-}
-
-interface Acquaintance {
-  link: Link;
-  since: number;
-  open: boolean;
-}
-
-export function neighbourhood(
-  options: Omit<LinkOptions, "link" | "passive"> & { token: Uint8Array },
-  on: NeighbourhoodEvents,
-): Neighbourhood {
-  const known = new Map<number, Acquaintance>();
-  const banned = new Set<number>();
-  let id = 0;
-  let made = 0;
+/** Joins the room; `input` is told what is for the swarm, `calm` that it is over. */
+export function neighbourhood(options: LinkOptions & { token: Uint8Array }, input: (what: Input) => void, calm: () => void): Neighbourhood {
+  const links = new Map<number, Link>();
+  /** Since when there is a link that is not open yet. */
+  const opening = new Map<number, number>();
   let reported = -REPORT;
-  let said = "";
-  let needed = 0;
-  let wait = NEED;
+  let said = 0;
 
-  const linked = (visitor: number, outcome: number, since: number): void => {
-    broker.send({ kind: "linked", visitor, outcome, milliseconds: Math.min(Math.round(performance.now() - since), 0xffff) });
+  const settle = (link: number, outcome: number): void => {
+    const since = opening.get(link);
+    if (since === undefined) return;
+    opening.delete(link);
+    const milliseconds = Math.min(performance.now() - since, 0xffff);
+    broker.send({ kind: Talk.Linked, visitor: link, outcome, milliseconds });
   };
-  const leave = (visitor: number): void => {
-    const them = known.get(visitor);
-    if (!them) return;
-    known.delete(visitor);
-    them.link.close();
-    if (them.open) on.input({ kind: "closed", link: visitor });
-    else linked(visitor, FAILED, them.since);
-    wait = NEED;
+  const drop = (link: number): void => {
+    links.get(link)?.close();
+    links.delete(link);
+    settle(link, FAILED);
   };
-  const meet = (visitor: number): void => {
-    if (visitor === id || known.has(visitor) || banned.has(visitor) || known.size >= LINKS_MOST || made >= MADE_MOST) return;
-    made++;
-    const input = (what: Input): void => {
-      if (what.kind === "closed") {
-        leave(visitor);
-        return;
-      }
-      if (what.kind === "opened") {
-        them.open = true;
-        linked(visitor, OPEN, them.since);
-      }
-      on.input(what);
-    };
+  const lose = (link: number): void => {
+    drop(link);
+    input({ kind: In.Closed, link });
+  };
+  const broker = join(
+    options.token,
+    Math.random,
+    (message) => {
+      if (message.kind === Talk.Signalled) links.get(message.from)?.signal(message.body);
+      else if (message.kind === Talk.Calm) calm();
+      // One who has only lost its socket is still a neighbour.
+      else if (message.kind !== Talk.Gone) input({ kind: In.Told, message });
+      else if (opening.has(message.visitor)) lose(message.visitor);
+    },
+    () => {
+      input({ kind: In.Lost });
+    },
+  );
+  const send = (link: number, message: Message): boolean | undefined => links.get(link)?.send(encode(message));
+  /** Begins to connect with one who was introduced. */
+  const meet = ({ link, by, passive }: Output & { kind: Out.Meet }): void => {
+    opening.set(link, performance.now());
     const signal = (body: Body): void => {
-      broker.send({ kind: "signal", to: visitor, body });
+      if (by === BROKER) broker.send({ kind: Talk.Signal, to: link, body });
+      else send(by, { kind: Kind.Signal, to: link, body });
     };
-    let link: Link;
     try {
-      link = connect({ ...options, link: visitor, passive: id < visitor }, { signal, input });
+      links.set(
+        link,
+        connect(options, link, passive, signal, (what) => {
+          if (what.kind === In.Opened) settle(link, OPEN);
+          if (what.kind === In.Closed) lose(link);
+          else input(what);
+        }),
+      );
     } catch {
       // The browser has no more connections to give.
-      made = MADE_MOST;
-      return;
-    }
-    const them = { link, since: performance.now(), open: false };
-    known.set(visitor, them);
-    on.input({ kind: "meeting" });
-  };
-  const heard = (message: FromBroker): void => {
-    switch (message.kind) {
-      case "welcome":
-        id = message.id;
-        on.input(message);
-        break;
-      case "meet":
-        meet(message.visitor);
-        break;
-      case "signal":
-        known.get(message.from)?.link.signal(message.body);
-        break;
-      case "gone":
-        // One who has only lost its socket is still a neighbour.
-        if (known.get(message.visitor)?.open === false) leave(message.visitor);
-        break;
-      case "calm":
-        on.calm();
+      lose(link);
     }
   };
-  const broker: Broker = join(options.token, Math.random, {
-    heard,
-    lost: () => {
-      on.input({ kind: "alone" });
-    },
-  });
 
   return {
-    send(link, bytes) {
-      known.get(link)?.link.send(bytes);
+    obey(output) {
+      if (output.kind === Out.Send) return send(output.link, output.message);
+      if (output.kind === Out.Tell) broker.send(output.message);
+      else if (output.kind === Out.Meet) meet(output);
+      else if (output.kind === Out.Signal) links.get(output.link)?.signal(output.body);
+      else if (output.kind === Out.Close) drop(output.link);
+      return false;
     },
-    queued: (link) => known.get(link)?.link.queued() ?? 0,
-    drop(link, fault) {
-      banned.add(link);
-      broker.send({ kind: "accuse", visitor: link, fault });
-      leave(link);
-    },
-    report(ledger, links, now) {
-      const report = { kind: "report", ...ledger, links } as const;
-      const text = Object.values(report).join();
-      if (now - reported >= REPORT && text !== said) {
-        reported = now;
-        said = text;
-        broker.send(report);
-      }
-      if (known.size >= LINKS || made >= MADE_MOST || now - needed < wait) return;
-      // Twice as long each time that nobody comes: a small room has no more.
-      needed = now;
-      wait = Math.min(wait * 2, NEED_MOST);
-      broker.send({ kind: "need", count: LINKS - known.size });
+    report(ledger, open, now) {
+      const sum = ledger.origin + ledger.peer + ledger.given + open;
+      if (now - reported < REPORT || sum === said) return;
+      reported = now;
+      said = sum;
+      broker.send({ kind: Talk.Report, ...ledger, links: open });
     },
     close() {
       broker.close();
-      for (const { link } of known.values()) link.close();
-      known.clear();
+      for (const link of links.keys()) lose(link);
     },
   };
 }

@@ -20,17 +20,17 @@ export async function fetchChunks(
   deliver: (chunk: number, bytes: Uint8Array<ArrayBuffer>) => void,
 ): Promise<number | undefined> {
   const from = (chunk - object.first) * CHUNK;
-  const to = Math.min(from + count * CHUNK, object.length);
+  const range = `${from}-${Math.min(from + count * CHUNK, object.length) - 1}`;
   try {
     const response = await fetch(`${PREFIX}object/${object.digest}`, {
-      headers: { range: `bytes=${from}-${to - 1}` },
+      headers: { range: `bytes=${range}` },
       // The browser's cache lets only one request at a time to the same object pass.
       cache: "no-store",
       signal: stop,
     });
     if (response.status === 503) return retryAfter(response);
     // The one header that says both that it is a part and that it is the right one, of the right length.
-    if (response.headers.get("content-range") !== `bytes ${from}-${to - 1}/${object.length}`) return undefined;
+    if (response.headers.get("content-range") !== `bytes ${range}/${object.length}`) return undefined;
     await cut(response.body!.getReader(), object, chunk, deliver);
     return 0;
   } catch {

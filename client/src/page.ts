@@ -1,18 +1,6 @@
 /** What the server put into the page (`docs/protocol.md`, in the page), read and validated once. */
 import { fromBase64, fromHex } from "./hex";
-import type { Manifest, PageObject } from "./manifest";
-
-export interface Page {
-  room: Uint8Array;
-  token: Uint8Array;
-  /** For how long elements may be held until the worker controls the page. */
-  holdMilliseconds: number;
-  /** Whether addresses of private networks may be told and tried. */
-  lan: boolean;
-  /** A `stun:` URL. */
-  stun: string | undefined;
-  manifest: Manifest;
-}
+import type { Page } from "./manifest";
 
 /** The JSON as it stands in the page. It is the origin's own: what is wrong in it fails at a digest, and costs no more. */
 interface Json {
@@ -22,7 +10,18 @@ interface Json {
   hold_ms: number;
   lan?: boolean;
   stun?: number | string;
-  objects: (Pick<PageObject, "url" | "type" | "length" | "etag" | "first" | "digest"> & { chunks?: string; headers?: Record<string, string> })[];
+  objects: JsonObject[];
+}
+
+interface JsonObject {
+  url: string;
+  type: string;
+  length: number;
+  etag: string;
+  first: number;
+  digest: string;
+  chunks?: string;
+  headers?: Record<string, string>;
 }
 
 /** The page's own description; undefined if there is none, or one of another version or form. */
@@ -40,7 +39,7 @@ function parse(json: Json, base: string): Page | undefined {
     ...object,
     url: new URL(object.url, base).href,
     headers: object.headers ?? {},
-    chunks: object.chunks === undefined ? undefined : fromBase64(object.chunks),
+    chunks: object.chunks ? fromBase64(object.chunks) : undefined,
     origin: 0,
     peer: 0,
     failed: false,
@@ -48,8 +47,8 @@ function parse(json: Json, base: string): Page | undefined {
   return {
     room: fromHex(json.room),
     token: fromBase64(json.token),
-    holdMilliseconds: json.hold_ms,
-    lan: json.lan === true,
+    hold: json.hold_ms,
+    lan: json.lan ?? false,
     stun: typeof json.stun === "number" ? `stun:${new URL(base).hostname}:${json.stun}` : json.stun,
     manifest: manifest.sort((a, b) => a.first - b.first),
   };

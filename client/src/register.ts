@@ -3,7 +3,7 @@ import { PREFIX, type ToWorker } from "./port";
 
 /** The worker's address. */
 export function workerUrl(): string {
-  return new URL(`${PREFIX}sw.js`, location.href).href;
+  return `${location.origin}${PREFIX}sw.js`;
 }
 
 /** Resolves when our worker controls this page; to false if the site has a worker of its own. Rejects if it cannot. */

@@ -1,22 +1,34 @@
 /**
  * Whom, and which chunk: the two choices of the exchange, each a pure function of what is seen and a random number.
  */
+import { balance } from "./ledger";
+import type { Neighbour } from "./neighbour";
 
 /** The rarest of three taken at random: spreads what is rare without everybody running for the same chunk. */
-export function whichChunk<T>(candidates: readonly T[], holders: (chunk: T) => number, random: () => number): T | undefined {
+export function whichChunk(candidates: readonly number[], holders: (chunk: number) => number, random: () => number): number | undefined {
   const drawn = [0, 0, 0].map(() => candidates[Math.floor(random() * candidates.length)]!);
-  return candidates.length > 0 ? drawn.reduce((best, one) => (holders(one) < holders(best) ? one : best)) : undefined;
+  return candidates.length > 0 ? least(drawn, holders) : undefined;
 }
 
-/** One who may be given to: `credit` is what it says it has. */
-export interface Taker {
-  got: number;
-  given: number;
-  credit: number;
+/** Milliseconds of waiting that weigh as much as one unit of credit. */
+const WAIT = 300;
+/** More than any credit and waiting weigh. */
+const OWED = 1e12;
+
+/**
+ * The one to whom more is owed than it owes; of equals the poorest, for its uplink is idle and a block wakes it; waiting
+ * makes up for riches, so that nobody starves; then chance.
+ */
+export function whom(takers: readonly Neighbour[], now: number, random: () => number): Neighbour | undefined {
+  return least(takers, (them) => them.credit * WAIT - (now - them.wish!.since) - (balance(them) < 0 ? OWED : 0) + random());
 }
 
-/** Whom to give to: who gave most in excess of what it got; of equals the poorest; of those, chance. */
-export function whom<T extends Taker>(takers: readonly T[], random: () => number): T | undefined {
-  const order = (a: Taker, b: Taker): number => b.got - b.given - a.got + a.given || a.credit - b.credit || random() - 0.5;
-  return takers.reduce<T | undefined>((best, them) => (best && order(best, them) <= 0 ? best : them), undefined);
+function least<T>(all: readonly T[], rank: (one: T) => number): T | undefined {
+  let lowest = Infinity;
+  let found: T | undefined;
+  for (const one of all) {
+    const its = rank(one);
+    if (its < lowest) [lowest, found] = [its, one];
+  }
+  return found;
 }

@@ -1,76 +1,111 @@
 /**
- * The origin's share: which chunks are fetched from it, when neighbours do not or cannot bring them. Pure part of
- * `swarm.ts`; `origin.ts` does the fetching.
+ * The origin's share: what it sends over the broker's socket when it has time, and, where neighbours do not or cannot
+ * bring a chunk, what is fetched from it. Pure part of `exchange.ts`; `origin.ts` does the fetching.
  */
-import { holders } from "./asking";
-import { objectOf } from "./manifest";
-import type { Wanted } from "./neighbour";
-import type { Swarm } from "./state";
-import type { Input } from "./swarm";
+import { able, unassigned } from "./asking";
+import { verify } from "./chunk";
+import { described, objectOf } from "./manifest";
+import { Bringer, trustsUs, type Wanted } from "./neighbour";
+import { SPARE } from "./rules";
+import { Talk } from "./signal";
+import { keep, linked, tell, type Swarm } from "./state";
+import { In, Out, type Input } from "./step";
 
-/** Requests to the origin at a time, and chunks of each (256 KiB), for a visitor without neighbours. */
+/** Requests to the origin at a time, and chunks of each (256 KiB), for a visitor who came to an empty room. */
 const FETCHES = 4;
 const RUN = 16;
-/** Chunks of the one request of a visitor with neighbours: a seed, which makes the credit that the rest travels on. */
+/** Chunks of the one request of any other visitor: what the swarm failed, and no more. */
 const SEED = 2;
-/** Abandoned chunks looked at in one go: all that the requests above can carry. */
-const LOOK = FETCHES * RUN;
-/**
- * Milliseconds for which a chunk may be with no neighbour that can give it. A neighbour without credit gets some with its own
- * next blocks, so this is longer than a stall: origins melt under visitors who are impatient.
- */
+/** Milliseconds for which no neighbour may be expected to give a chunk: origins melt under visitors who are impatient. */
 const PATIENCE = 1500;
-/** Neighbours that may fail a chunk, and refusals of the origin, before the next way is taken. */
+/** Neighbours in turn that may fail a chunk, and refusals of the origin, before the next way is taken. */
 const FAILURES = 4;
 const REFUSALS = 3;
+
+/** Leaves some chunks to the origin, should it have time. Those that are read late, for nobody knows whether it has. */
+export function reserve(of: Swarm): void {
+  const open = of.joined && !of.plain ? unassigned(of) : [];
+  const kept = of.spare.filter((chunk) => open.includes(chunk));
+  const rest = open.filter((chunk) => !kept.includes(chunk));
+  kept.push(
+    ...rest
+      .slice(rest.length / 2)
+      .sort(() => of.random() - 0.5)
+      .slice(0, SPARE - kept.length),
+  );
+  // What it was told before is void: only what differs is worth a message.
+  if (kept.join() !== of.spare.join()) tell(of, { kind: Talk.Spare, chunks: kept });
+  of.spare = kept;
+}
+
+/** Takes a chunk from the origin, asked or not, if it is the origin's. */
+export function take(of: Swarm, chunk: number, bytes: Uint8Array<ArrayBuffer>): boolean {
+  const [, expected] = described(of.manifest, chunk);
+  const held = expected && verify(bytes, expected);
+  if (held && !of.held.has(chunk)) {
+    of.ledger.origin += bytes.length;
+    keep(of, chunk, held);
+  }
+  return held !== undefined;
+}
 
 /**
  * Gives abandoned chunks to the origin, neighbouring ones in one request: the most urgent, or, where there are
  * neighbours, a few from anywhere. In order, two newcomers would fetch the same and have nothing for each other.
  */
 export function fetchAll(of: Swarm, now: number): void {
-  let looked = 0;
-  const alone = !of.neighbours.size;
+  const plain = of.plain || (!linked(of).length && now >= of.hope);
   const wanted = [...of.wanted];
-  if (!alone) wanted.sort(() => of.random() - 0.5);
+  if (!plain) wanted.sort(() => of.random() - 0.5);
   for (const [chunk, entry] of wanted) {
-    if (of.fetches >= (alone ? FETCHES : 1) || looked++ >= LOOK) return;
-    if (!abandoned(of, chunk, entry, now)) continue;
+    if (of.fetches >= (plain ? FETCHES : 1)) return;
+    if (!abandoned(of, entry, plain, chunk, now)) continue;
     of.fetches++;
-    of.outputs.push({ kind: "fetch", chunk, count: run(of, chunk, alone ? RUN : SEED, now) });
+    of.outputs.push({ kind: Out.Fetch, chunk, count: run(of, plain, chunk, now) });
   }
 }
 
 /** A fetch has ended: what it did not bring is tried again, elsewhere or later, and given up after that. */
-export function ended(of: Swarm, { chunk, count, again }: Input & { kind: "ended" }, now: number): void {
+export function ended(of: Swarm, { chunk, count, again }: Input & { kind: In.Ended }, now: number): void {
   of.fetches--;
   for (let one = chunk; one < chunk + count; one++) {
     const entry = of.wanted.get(one);
-    if (entry?.from !== "origin") continue;
-    entry.from = "nobody";
+    if (entry?.from !== Bringer.Origin) continue;
+    entry.from = Bringer.Nobody;
     entry.later = now + (again ?? 0);
-    if (again !== undefined && ++entry.refusals < REFUSALS) continue;
-    of.wanted.delete(one);
-    of.outputs.push({ kind: "failed", chunk: one });
+    if (again === undefined || ++entry.refusals >= REFUSALS) giveUp(of, one);
   }
 }
 
-/** Marks `chunk` and at most `most` in all that follow it in the same object and state; gives their number. */
-function run(of: Swarm, chunk: number, most: number, now: number): number {
+/** Lets the network have a chunk. */
+export function giveUp(of: Swarm, chunk: number): void {
+  of.wanted.delete(chunk);
+  of.outputs.push({ kind: Out.Failed, chunk });
+}
+
+/** Marks `chunk` and some that follow it in the same object and state; gives their number. */
+function run(of: Swarm, plain: boolean, chunk: number, now: number): number {
   const object = objectOf(of.manifest, chunk);
   let next = chunk;
-  for (; next < chunk + most && objectOf(of.manifest, next) === object; next++) {
+  for (; next < chunk + (plain ? RUN : SEED) && objectOf(of.manifest, next) === object; next++) {
     const entry = of.wanted.get(next);
-    if (!entry || !abandoned(of, next, entry, now)) break;
-    entry.from = "origin";
+    if (!entry || !abandoned(of, entry, plain, next, now)) break;
+    entry.from = Bringer.Origin;
   }
   return next - chunk;
 }
 
 /** Whether the neighbours had their chance. */
-function abandoned(of: Swarm, chunk: number, entry: Wanted, now: number): boolean {
-  if (entry.from !== "nobody" || now < entry.later) return false;
-  if (!of.neighbours.size) return now >= of.hope;
-  if (holders(of, chunk) > 0) entry.covered = now;
+function abandoned(of: Swarm, entry: Wanted, plain: boolean, chunk: number, now: number): boolean {
+  if (entry.from !== Bringer.Nobody || now < entry.later) return false;
+  if (covered(of, chunk, now)) entry.covered = now;
+  else if (plain) return true;
   return entry.failures >= FAILURES || now - entry.covered >= PATIENCE;
+}
+
+/** Whether one who holds the chunk has given lately, or has credit and no reason to keep it. */
+function covered(of: Swarm, chunk: number, now: number): boolean {
+  return linked(of).some(
+    (them) => able(them) && them.held.has(chunk) && (now - them.gave < PATIENCE || (them.credit > 0 && trustsUs(them))),
+  );
 }

@@ -1,14 +1,17 @@
 /**
- * What a visitor knows of the exchange at one moment, and the few changes to it that all parts of `swarm.ts` make. Pure.
+ * What a visitor knows of the exchange at one moment, and the few changes to it that all its parts make. Pure.
  */
+import type { Partial } from "./chunk";
 import type { Fault } from "./fault";
+import { BROKER, type Introduction } from "./introducing";
 import { credit, ledger, type Ledger } from "./ledger";
 import type { Manifest } from "./manifest";
 import type { Message } from "./message";
-import type { Neighbour, Wanted } from "./neighbour";
-import { insert, remove, type Ranges } from "./ranges";
+import { Bringer, type Neighbour, type Wanted } from "./neighbour";
+import { SEEK } from "./rules";
+import { Talk } from "./signal";
+import { Out, type Output } from "./step";
 import type { Held, Store } from "./store";
-import type { Output } from "./swarm";
 
 /** Milliseconds for which neighbours are hoped for before the origin is asked: a link takes 50 to 500. */
 export const JOIN_PATIENCE = 1500;
@@ -17,74 +20,129 @@ export interface Swarm {
   readonly manifest: Manifest;
   readonly room: Uint8Array;
   readonly store: Store;
+  /** Whether addresses of private networks are of use. */
+  readonly lan: boolean;
   /** A number in `0..1`. */
   readonly random: () => number;
   /** Whether to give nothing for now. */
   readonly quiet: () => boolean;
   readonly ledger: Ledger;
-  readonly held: Ranges;
+  readonly held: Set<number>;
   /** Held, but not told to the neighbours yet. */
-  readonly fresh: Ranges;
+  readonly fresh: Set<number>;
+  /** Those with whom there is a link, and those who are about to be. */
   readonly neighbours: Map<number, Neighbour>;
   /** By urgency. */
   wanted: Map<number, Wanted>;
+  /** Chunks of which a part is here, wanted or not. */
+  readonly partials: Map<number, Partial>;
   readonly outputs: Output[];
   id: number;
+  /** Whether there is a broker. */
+  joined: boolean;
   /** Until when, without neighbours, they are still hoped for. */
   hope: number;
-  /** When the neighbours were last told what is held and given, and whether that has changed. */
-  told: number;
-  due: boolean;
+  /** There was nobody to hope for: what no neighbour gives is fetched at once, until the page has what it wants. */
+  plain: boolean;
   fetches: number;
+  /** What the origin may send out of turn, as it was told. */
+  spare: number[];
   /** The neighbour whose chunk is being sent. */
   giving?: Neighbour | undefined;
+  /** Never to be met again. */
+  readonly banned: Set<number>;
+  /** Links begun in this visit. */
+  made: number;
+  /** Whether a neighbour was asked, and may answer yet. */
+  seeking: boolean;
+  /** When more neighbours may be asked for, and how long the broker is left alone then. */
+  seek: number;
+  rest: number;
+  /** How many neighbours introduced, and since when they are counted. */
+  met: number;
+  counted: number;
+  /** Who was introduced to whom by us, lately: no pair twice, and of the few with whom there was a link lately. */
+  introductions: Introduction[];
 }
 
-export function swarm(of: Pick<Swarm, "manifest" | "room" | "store" | "random" | "quiet">, now: number): Swarm {
+export function swarm(of: Pick<Swarm, "manifest" | "room" | "lan" | "store" | "random" | "quiet">, now: number): Swarm {
   return {
     ...of,
     ledger: ledger(),
-    held: [],
-    fresh: [],
+    held: new Set(),
+    fresh: new Set(),
     neighbours: new Map(),
     wanted: new Map(),
+    partials: new Map(),
     outputs: [],
     id: 0,
+    joined: false,
     hope: now + JOIN_PATIENCE,
-    told: now,
-    due: false,
+    plain: false,
     fetches: 0,
+    spare: [],
+    banned: new Set(),
+    made: 0,
+    seeking: false,
+    seek: now + SEEK,
+    rest: SEEK,
+    met: 0,
+    counted: now,
+    introductions: [],
   };
 }
 
-/** Keeps a verified chunk. */
-export function keep(of: Swarm, chunk: number, held: Held, from: "origin" | "peer"): void {
+/** Keeps a verified chunk, and ends what is under way for it; `giver` is who sent its last block. */
+export function keep(of: Swarm, chunk: number, held: Held, giver?: Neighbour): void {
   of.wanted.delete(chunk);
+  of.plain &&= of.wanted.size > 0;
+  of.partials.delete(chunk);
   for (const gone of of.store.put(chunk, held)) {
-    remove(of.held, gone, gone + 1);
-    remove(of.fresh, gone, gone + 1);
+    of.held.delete(gone);
+    of.fresh.delete(gone);
   }
-  insert(of.held, chunk, chunk + 1);
-  insert(of.fresh, chunk, chunk + 1);
-  of.due = true;
-  of.outputs.push({ kind: "got", chunk, from });
+  of.held.add(chunk);
+  of.fresh.add(chunk);
+  for (const them of linked(of)) {
+    if (them.ask?.chunk !== chunk) continue;
+    them.ask = undefined;
+    // Who sent the last block has nothing left to send, unless it was asked for the chunk again since.
+    if (them !== giver || them.expected.includes(chunk)) them.stale = chunk;
+  }
+  of.outputs.push({ kind: Out.Got, chunk, from: giver ? "peer" : "origin" });
 }
 
-/** Ends the link to one who did wrong; true, for what it was asked for must be asked of another. */
-export function accuse(of: Swarm, them: Neighbour, fault: Fault): true {
-  leave(of, them);
-  of.outputs.push({ kind: "drop", link: them.link, fault });
+/** Ends the link to one who did wrong, for good; true, for what it was asked for must be asked of another. */
+export function accuse(of: Swarm, them: Neighbour, fault: Fault, certain = true): true {
+  const { link, by } = them;
+  // Of whom a neighbour introduced, the broker knows nothing.
+  if (certain && by === BROKER) tell(of, { kind: Talk.Accuse, visitor: link, fault });
+  of.banned.add(link);
+  of.outputs.push({ kind: Out.Close, link });
+  leave(of, link);
   return true;
 }
 
 /** Says something to a neighbour. */
 export function say(of: Swarm, { link }: Neighbour, message: Message): void {
-  of.outputs.push({ kind: "send", link, message });
+  of.outputs.push({ kind: Out.Send, link, message });
 }
 
-export function leave(of: Swarm, them: Neighbour): void {
-  of.neighbours.delete(them.link);
-  forget(of, them);
+/** Says something to the broker. */
+export function tell(of: Swarm, message: (Output & { kind: Out.Tell })["message"]): void {
+  of.outputs.push({ kind: Out.Tell, message });
+}
+
+/** The neighbours whose link is open. */
+export function linked(of: Swarm): Neighbour[] {
+  return [...of.neighbours.values()].filter(({ opened }) => opened !== undefined);
+}
+
+/** Forgets one whose link is gone. */
+export function leave(of: Swarm, link: number): void {
+  const them = of.neighbours.get(link);
+  of.neighbours.delete(link);
+  if (them) forget(of, them);
 }
 
 /** Frees the chunk that a neighbour was asked for. */
@@ -92,11 +150,11 @@ export function forget(of: Swarm, them: Neighbour): void {
   const entry = them.ask && of.wanted.get(them.ask.chunk);
   them.ask = undefined;
   if (!entry) return;
-  entry.from = "nobody";
+  entry.from = Bringer.Nobody;
   entry.failures++;
 }
 
 /** Bytes that may still be given. */
-export function spare(of: Swarm): number {
+export function free(of: Swarm): number {
   return of.quiet() ? 0 : credit(of.ledger);
 }

@@ -19,11 +19,6 @@ export function memory(budget: number): Store {
   // A Map remembers the order of insertion; a chunk that is used is inserted again.
   const chunks = new Map<number, Held>();
   let size = 0;
-
-  const drop = (chunk: number): void => {
-    size -= chunks.get(chunk)?.bytes.length ?? 0;
-    chunks.delete(chunk);
-  };
   return {
     get(chunk) {
       const held = chunks.get(chunk);
@@ -34,13 +29,14 @@ export function memory(budget: number): Store {
       return held;
     },
     put(chunk, held) {
-      drop(chunk);
+      size += held.bytes.length - (chunks.get(chunk)?.bytes.length ?? 0);
+      chunks.delete(chunk);
       chunks.set(chunk, held);
-      size += held.bytes.length;
       const gone: number[] = [];
-      for (const oldest of chunks.keys()) {
+      for (const [oldest, { bytes }] of chunks) {
         if (size <= budget) break;
-        drop(oldest);
+        size -= bytes.length;
+        chunks.delete(oldest);
         gone.push(oldest);
       }
       return gone;

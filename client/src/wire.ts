@@ -6,7 +6,7 @@ import { Fault } from "./fault";
 
 /** What is found in bytes that are no message. */
 export interface Refused {
-  kind: "refused";
+  kind: 0;
   fault: Fault;
 }
 
@@ -26,30 +26,26 @@ export interface Field<T> {
   write(value: T): ArrayLike<number>;
 }
 
-/** The type and the fields, in their order, of every kind of a union of messages. */
-export type Forms<M extends { kind: string }> = {
-  [K in M["kind"]]: readonly [type: number, fields: { [N in keyof Omit<Extract<M, { kind: K }>, "kind">]: Field<Extract<M, { kind: K }>[N]> }];
+/** The fields, in their order, of every kind of a union of messages; the kind is the type on the wire. */
+export type Forms<M extends { kind: number }> = {
+  [K in M["kind"]]: { [N in keyof Omit<Extract<M, { kind: K }>, "kind">]: Field<Extract<M, { kind: K }>[N]> };
 };
 
 /** The field that holds any of `forms`; a type that none of them has is `fault`. */
-export function oneOf<M extends { kind: string }>(forms: Forms<M>, fault: Fault): Field<M> {
-  const all = forms as Record<string, readonly [number, Record<string, Field<unknown>>]>;
+export function oneOf<M extends { kind: number }>(forms: Forms<M>, fault: Fault): Field<M> {
+  const all = forms as Record<number, Record<string, Field<unknown>> | undefined>;
   return {
     read(from) {
-      const type = from.integer(1);
-      for (const kind in all) {
-        const [found, fields] = all[kind]!;
-        if (found !== type) continue;
-        const message: Record<string, unknown> = { kind };
-        for (const name in fields) message[name] = fields[name]!.read(from);
-        return message as M;
-      }
-      throw new Faulty(fault);
+      const kind = from.integer(1);
+      const fields = all[kind];
+      check(fields !== undefined, fault);
+      const message: Record<string, unknown> = { kind };
+      for (const name in fields) message[name] = fields[name]!.read(from);
+      return message as unknown as M;
     },
     write(message) {
-      const [type, fields] = all[message.kind]!;
       const values = message as unknown as Record<string, unknown>;
-      return join([[type], ...Object.keys(fields).map((name) => fields[name]!.write(values[name]))]);
+      return join([[message.kind], ...Object.entries(all[message.kind]!).map(([name, field]) => field.write(values[name]))]);
     },
   };
 }
@@ -63,22 +59,23 @@ export function decodeAll<T>(bytes: Uint8Array, most: number, field: Field<T>): 
     check(from.left() === 0, Fault.Long);
     return value;
   } catch (error) {
-    if (error instanceof Faulty) return { kind: "refused", fault: error.fault };
-    throw error;
+    const { fault } = error as Faulty;
+    if (fault === undefined) throw error;
+    return { kind: 0, fault };
   }
 }
 
 /** Ends the reading of a message with `fault` unless `holds`. */
 export function check(holds: boolean, fault: Fault): asserts holds {
-  if (!holds) throw new Faulty(fault);
+  if (!holds) throw Object.assign(new Error(), { fault });
 }
 
-/** An integer of `width` bytes below `end`. */
-export function integer(width: number, end = Infinity, fault = Fault.Value): Field<number> {
+/** An integer of `width` bytes, at least `least` and below `end`. */
+export function integer(width: number, end = Infinity, fault = Fault.Value, least = 0): Field<number> {
   return {
     read(from) {
       const value = from.integer(width);
-      check(value < end, fault);
+      check(value >= least && value < end, fault);
       return value;
     },
     write: (value) => Array.from({ length: width }, (_, at) => Math.floor(value / 256 ** (width - 1 - at)) % 256),
@@ -102,6 +99,19 @@ export function rest(least: number, most: number): Field<Uint8Array> {
   };
 }
 
+/** At most `most` of `field`, which has four bytes; the message ends with them. */
+export function many<T>(field: Field<T>, most: number): Field<T[]> {
+  return {
+    read(from) {
+      check(from.left() <= most * 4, Fault.Long);
+      const found: T[] = [];
+      while (from.left() > 0) found.push(field.read(from));
+      return found;
+    },
+    write: (values) => join(values.map((value) => field.write(value))),
+  };
+}
+
 /** Unsigned LEB128 in its shortest form, at most 32 bits. */
 export const varint: Field<number> = {
   read(from) {
@@ -114,7 +124,7 @@ export const varint: Field<number> = {
         return value;
       }
     }
-    throw new Faulty(Fault.Varint);
+    check(false, Fault.Varint);
   },
   write(value) {
     const found: number[] = [];
@@ -135,10 +145,8 @@ export function join(parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuffe
 }
 
 /** Thrown by readers, caught by `decodeAll`: nothing else sees it. */
-class Faulty extends Error {
-  constructor(readonly fault: Fault) {
-    super();
-  }
+interface Faulty extends Error {
+  fault?: Fault;
 }
 
 function reader(of: Uint8Array): Reader {

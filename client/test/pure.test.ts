@@ -1,43 +1,75 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { candidateOf, candidateText, identityOf, answer } from "../src/identity.ts";
-import { credit, give, ledger, stated } from "../src/ledger.ts";
+import { addressOf, candidateOf, candidateText, identityOf, answer, type Candidate } from "../src/identity.ts";
+import { balance, credit, give, ledger, stated } from "../src/ledger.ts";
 import { readPage } from "../src/page.ts";
-import { has, insert, remove, spans, type Ranges } from "../src/ranges.ts";
+import { spans, spansOf } from "../src/ranges.ts";
+import { reachable } from "../src/reach.ts";
+import * as rules from "../src/rules.ts";
 import { memory } from "../src/store.ts";
 import { rangeApplies, spanOf } from "../src/worker/range.ts";
 import { mulberry } from "./world.ts";
 
 test("law 3: the ledger books what there is credit for, and nothing else", () => {
   const of = ledger();
-  assert(!give(of, 1), "the first visitor can give nothing before it has something");
+  const them = { given: 0, got: 0 };
+  assert(!give(of, them, 1), "the first visitor can give nothing before it has something");
   of.origin = 3000;
   of.peer = 1000;
-  assert(give(of, 1024) && give(of, 2976));
+  assert(give(of, them, 1024) && give(of, them, 2976));
   assert.equal(credit(of), 0);
-  assert(!give(of, 1));
+  assert(!give(of, them, 1));
+  assert.equal(balance(them), 4000);
   assert.deepEqual(of, { origin: 3000, peer: 1000, given: 4000 });
   of.origin += 1e9;
   assert.equal(stated(of), 16);
 });
 
-test("ranges do what a set does", () => {
+test("the spans of a set are disjoint, sorted, do not touch, and name its members", () => {
   const random = mulberry(7);
-  const ranges: Ranges = [];
   const set = new Set<number>();
   for (let step = 0; step < 2000; step++) {
-    const from = Math.floor(random() * 80);
-    const to = from + Math.floor(random() * 12);
-    const adds = random() < 0.5;
-    (adds ? insert : remove)(ranges, from, to);
-    for (let chunk = from; chunk < to; chunk++) set[adds ? "add" : "delete"](chunk);
-    for (let chunk = 0; chunk < 100; chunk++) assert.equal(has(ranges, chunk), set.has(chunk));
+    set[random() < 0.5 ? "add" : "delete"](Math.floor(random() * 90));
+    const found: number[] = [];
     let end = -1;
-    spans(ranges, (start, stop) => {
-      assert(start > end && stop > start, "disjoint, sorted, not touching");
+    spans(spansOf(set), (start, stop) => {
+      assert(start > end && stop > start);
       end = stop;
+      for (let chunk = start; chunk < stop; chunk++) found.push(chunk);
     });
+    assert.deepEqual(found, [...set].sort((a, b) => a - b));
   }
+});
+
+test("the rules are those of Rust", () => {
+  const rust = readFileSync(new URL("../../src/swarm/rules.rs", import.meta.url), "utf8");
+  const defaults = /fn default\(\) -> Self \{\s*Self \{(.*?)\}/s.exec(rust)?.[1] ?? "";
+  const value = (text: string): number => {
+    const [, seconds] = /from_secs\((\d+)\)/.exec(text) ?? [];
+    const [, milliseconds] = /from_millis\((\d+)\)/.exec(text) ?? [];
+    if (seconds !== undefined) return Number(seconds) * 1000;
+    return Number(milliseconds ?? text.split("*").reduce((product, factor) => product * Number(factor), 1));
+  };
+  const theirs = Object.fromEntries([...defaults.matchAll(/(\w+): (.+),/g)].map(([, name = "", text = ""]) => [name.toUpperCase(), value(text)]));
+  assert.equal(theirs["ANNOUNCE"], rules.LOOK, "told when looked");
+  for (const [name, ours] of Object.entries(rules)) assert.equal(ours, theirs[name], name);
+});
+
+test("candidates are handed on by the broker's rules", () => {
+  const at = (host: string): Candidate => {
+    const [family, bytes] = addressOf(host);
+    return { place: family, priority: 1, host: bytes, port: 9 };
+  };
+  const inside =
+    "10.1.2.3 172.16.0.1 172.31.255.255 192.168.1.1 127.0.0.1 169.254.1.1 100.64.0.1 100.127.0.1 198.18.0.1 198.19.1.1 192.0.0.1 192.0.2.1 198.51.100.1 203.0.113.1 240.0.0.1 0.1.2.3 fc00::1 fe80::1 ::1 2001:db8::1 2001::1 2002::1 ::ffff:7f00:1 ::ffff:a00:1 64:ff9b::1";
+  for (const host of inside.split(" ")) assert.deepEqual([reachable(at(host), false), reachable(at(host), true)], [false, true], host);
+  for (const host of "0.0.0.0 255.255.255.255 224.0.0.1 239.1.1.1 :: ff02::1 ::ffff:e000:1".split(" ")) assert(!reachable(at(host), true), host);
+  for (const host of "8.8.8.8 172.32.0.1 100.128.0.1 100.63.0.1 192.0.1.1 198.20.0.1 203.0.114.1 223.255.0.1 2600::1 2a00:1450::1 ::ffff:808:808 3fff::1".split(" ")) {
+    assert(reachable(at(host), false) && reachable(at(host), true), host);
+  }
+  const hidden = at("00112233-4455-6677-8899-aabbccddeeff.local");
+  assert(!reachable(hidden, false) && reachable(hidden, true));
 });
 
 test("a Range header is read as RFC 9110 says", () => {
@@ -114,7 +146,7 @@ test("the page's JSON is read, or nothing is", () => {
     readPage(JSON.stringify({ ...json, ...changes }), "https://site.example:8443/page");
   const page = read({});
   assert(page);
-  assert.deepEqual([page.token, page.stun, page.holdMilliseconds], [new Uint8Array(29).fill(0xfb), "stun:site.example:3478", 300]);
+  assert.deepEqual([page.token, page.stun, page.hold], [new Uint8Array(29).fill(0xfb), "stun:site.example:3478", 300]);
   assert.deepEqual(
     page.manifest.map(({ url, first, chunks }) => [url, first, chunks?.length]),
     [["https://site.example:8443/a.jpg", 0, 32], ["https://site.example:8443/b.jpg?x=1", 4, undefined]],

@@ -2,14 +2,15 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Fault } from "../src/fault.ts";
+import { Part, type Body } from "../src/body.ts";
 import { fromHex, toHex } from "../src/hex.ts";
 import { candidateOf, candidateText, REFLEXIVE, type Candidate, type Identity } from "../src/identity.ts";
 import { chunkCount, CHUNK, learn, type PageObject } from "../src/manifest.ts";
-import { decode, encode, type Message } from "../src/message.ts";
+import { decode, encode, Kind, type Message } from "../src/message.ts";
 import { verify } from "../src/chunk.ts";
-import { count, has, insert, remove, type Ranges } from "../src/ranges.ts";
+import { spansOf } from "../src/ranges.ts";
 import { digest } from "../src/sha256.ts";
-import { decodeSignal, encodeSignal, type Body, type FromVisitor } from "../src/signal.ts";
+import { decodeSignal, encodeSignal, Talk, type FromVisitor } from "../src/signal.ts";
 
 interface Vector {
   name: string;
@@ -37,8 +38,8 @@ function name(fault: Fault): string {
 }
 
 /** A message as the vectors write it: bytes in hexadecimal, ranges in pairs, digests in a list. */
-function written(message: object): unknown {
-  const { kind, ...fields } = message as { kind: string } & Record<string, unknown>;
+function written(message: object, kinds: Record<number, string>): unknown {
+  const { kind, ...fields } = message as { kind: number } & Record<string, unknown>;
   const entries = Object.entries(fields).map(([field, value]): [string, unknown] => {
     if (field === "ranges") return [field, pairs(value as number[])];
     if (field === "digests") return [field, toHex(value as Uint8Array).match(/.{32}/g)];
@@ -47,11 +48,11 @@ function written(message: object): unknown {
     if (field === "body") return [field, writtenBody(value as Body)];
     return [field, value instanceof Uint8Array ? toHex(value) : value];
   });
-  return { type: kind, ...Object.fromEntries(entries) };
+  return { type: kinds[kind]?.toLowerCase().replace("signalled", "signal"), ...Object.fromEntries(entries) };
 }
 
 function writtenBody(body: Body): unknown {
-  if (body.kind === "identity") {
+  if (body.kind === Part.Identity) {
     return { identity: { ...body.identity, fingerprint: toHex(body.identity.fingerprint) } };
   }
   const { place, priority, port } = body.candidate;
@@ -77,7 +78,7 @@ function pairs(edges: number[]): number[][] {
 }
 
 /** The other way: the vectors' form of a message that a visitor sends. */
-function read(message: Record<string, unknown> & { type: string }): unknown {
+function read(message: Record<string, unknown> & { type: string }, kinds: object): unknown {
   const { type, ...fields } = message;
   const entries = Object.entries(fields).map(([field, value]): [string, unknown] => {
     if (field === "ranges") return [field, (value as number[][]).flat()];
@@ -87,14 +88,14 @@ function read(message: Record<string, unknown> & { type: string }): unknown {
     if (field === "body") return [field, readBody(value as { identity?: object; candidate?: object })];
     return [field, typeof value === "string" ? fromHex(value) : value];
   });
-  return { kind: type, ...Object.fromEntries(entries) };
+  return { kind: Object.entries(kinds).find(([word]) => word.toLowerCase() === type)?.[1] as unknown, ...Object.fromEntries(entries) };
 }
 
 function readBody({ identity, candidate }: { identity?: object; candidate?: object }): Body {
   if (identity) {
     const fields = identity as { ufrag: string; pwd: string; fingerprint: string };
     const read: Identity = { ...fields, fingerprint: fromHex(fields.fingerprint) };
-    return { kind: "identity", identity: read };
+    return { kind: Part.Identity, identity: read };
   }
   const fields = candidate as { kind: string; priority: number; address: string | { mdns: string }; port: number };
   const dashed = (hex: string): string => hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
@@ -106,7 +107,7 @@ function readBody({ identity, candidate }: { identity?: object; candidate?: obje
   const line = `candidate:1 1 udp ${fields.priority} ${plain} ${fields.port} typ ${fields.kind === "host" ? "host" : "srflx"}`;
   const found = candidateOf(line);
   assert(found, line);
-  return { kind: "candidate", candidate: found };
+  return { kind: Part.Candidate, candidate: found };
 }
 
 test("ranges are those of the vectors", () => {
@@ -119,15 +120,15 @@ test("ranges are those of the vectors", () => {
   }
   for (const { name, steps, runs, count: sum, hex } of vectors("ranges") as Steps[]) {
     if (!steps) continue;
-    const ranges: Ranges = [];
-    for (const [what, from, to] of steps) (what === "insert" ? insert : remove)(ranges, from, to);
-    assert.deepEqual(pairs(ranges), runs, name);
-    assert.equal(count(ranges), sum, name);
-    // A Have is its type, its credit and the ranges.
-    assert.equal(toHex(encode({ kind: "have", credit: 0, ranges })).slice(4), hex, name);
-    for (let chunk = 0; chunk < 64; chunk++) {
-      assert.equal(has(ranges, chunk), runs.some(([from = 0, to = 0]) => chunk >= from && chunk < to), `${name}, ${chunk}`);
+    const set = new Set<number>();
+    for (const [what, from, to] of steps) {
+      for (let chunk = from; chunk < to; chunk++) set[what === "insert" ? "add" : "delete"](chunk);
     }
+    const ranges = spansOf(set);
+    assert.deepEqual(pairs(ranges), runs, name);
+    assert.equal(set.size, sum, name);
+    // A Have is its type, its credit and the ranges.
+    assert.equal(toHex(encode({ kind: Kind.Have, credit: 0, ranges })).slice(4), hex, name);
   }
 });
 
@@ -135,12 +136,12 @@ test("messages between visitors are those of the vectors", () => {
   for (const vector of messages) {
     const bytes = bytesOf(vector);
     const decoded = decode(bytes);
-    if (decoded.kind === "refused") {
+    if (decoded.kind === 0) {
       assert.equal(name(decoded.fault), vector.fault, vector.name);
     } else {
-      assert.deepEqual(written(decoded), vector.message, vector.name);
+      assert.deepEqual(written(decoded, Kind), vector.message, vector.name);
       assert.equal(toHex(encode(decoded)), vector.hex, vector.name);
-      assert.equal(toHex(encode(read(vector.message ?? { type: "" }) as Message)), vector.hex, vector.name);
+      assert.equal(toHex(encode(read(vector.message ?? { type: "" }, Kind) as Message)), vector.hex, vector.name);
     }
   }
 });
@@ -148,8 +149,8 @@ test("messages between visitors are those of the vectors", () => {
 test("messages from the broker are those of the vectors", () => {
   for (const vector of signals.filter(({ from }) => from === "broker")) {
     const decoded = decodeSignal(bytesOf(vector));
-    if (decoded.kind === "refused") assert.equal(name(decoded.fault), vector.fault, vector.name);
-    else assert.deepEqual(written(decoded), vector.message, vector.name);
+    if (decoded.kind === 0) assert.equal(name(decoded.fault), vector.fault, vector.name);
+    else assert.deepEqual(written(decoded, Talk), vector.message, vector.name);
   }
 });
 
@@ -159,15 +160,15 @@ test("signals of a visitor are read by the broker's rules too", () => {
     const bytes = bytesOf(vector);
     bytes[0] = 0x62;
     const decoded = decodeSignal(bytes);
-    if (decoded.kind === "refused") assert.equal(name(decoded.fault), vector.fault, vector.name);
-    else assert(decoded.kind === "signal" && vector.message, vector.name);
+    if (decoded.kind === 0) assert.equal(name(decoded.fault), vector.fault, vector.name);
+    else assert(decoded.kind === Talk.Signalled && vector.message, vector.name);
   }
 });
 
 test("messages to the broker are those of the vectors", () => {
   for (const vector of signals) {
     if (vector.from !== "visitor" || !vector.message) continue;
-    assert.equal(toHex(encodeSignal(read(vector.message) as FromVisitor)), vector.hex, vector.name);
+    assert.equal(toHex(encodeSignal(read(vector.message, Talk) as FromVisitor)), vector.hex, vector.name);
   }
 });
 

@@ -1,15 +1,21 @@
 /**
  * A network of visitors around the real state machine: a queue of events in simulated time, links with latency that can
- * break, liars, and an origin. All chance comes from one seed.
+ * break, liars, takers, and an origin with its broker. All chance comes from one seed.
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { credit } from "../src/ledger.ts";
+import { Part, type Body } from "../src/body.ts";
+import { handle, poll } from "../src/exchange.ts";
+import { BROKER } from "../src/introducing.ts";
+import { balance, credit } from "../src/ledger.ts";
 import { BLOCK, CHUNK, chunkCount, chunkLength, objectOf, type PageObject } from "../src/manifest.ts";
-import { encode } from "../src/message.ts";
+import { encode, Kind } from "../src/message.ts";
+import { trust } from "../src/neighbour.ts";
+import { LINKS_MAX, LOOK } from "../src/rules.ts";
+import { Talk, type FromVisitor } from "../src/signal.ts";
 import { swarm, type Swarm } from "../src/state.ts";
+import { In, Out, type Input, type Output, type Told } from "../src/step.ts";
 import { memory } from "../src/store.ts";
-import { handle, poll, type Input, type Output } from "../src/swarm.ts";
 
 export interface Setting {
   seed: number;
@@ -18,42 +24,70 @@ export interface Setting {
   every: number;
   /** Bytes of each object. */
   lengths: number[];
-  /** How many of the first visitors send wrong bytes, and the chance that a link breaks in a second. */
+  /** How many of the first visitors but one send wrong bytes; how many after them take and never give. */
   liars?: number;
+  takers?: number;
+  /** The chance that a link breaks within two seconds. */
   breaks?: number;
   /** The first answers of the origin that are 503. */
   busy?: number;
   /** Bytes of memory of each visitor. */
   budget?: number;
+  /** When the broker dies, and all sockets with it. */
+  brokerless?: number;
+  /** Milliseconds between two chunks that the origin has to spare; for ever if absent. */
+  spare?: number;
 }
 
 export interface Visitor {
   id: number;
   swarm: Swarm;
   liar: boolean;
+  taker: boolean;
   done: number | undefined;
   failed: number[];
-  dropped: Map<number, number>;
+  accused: Map<number, number>;
+  /** What it leaves to the origin, and what it said of that last. */
+  spare: number[];
+  said: number[];
+  sent: number;
   got: { origin: number; peer: number };
 }
 
 export interface World {
   now: number;
   visitors: Visitor[];
+  /** Bytes that the origin sent over HTTP, and over the sockets. */
   fetched: number;
+  seeded: number;
+  /** Links that opened, by who introduced them: when, and by whom. */
+  met: { at: number; by: number }[];
   objects: PageObject[];
   bytes: Map<PageObject, Uint8Array<ArrayBuffer>>;
 }
 
-/** Runs until nothing happens any more, or for two simulated minutes; `each` looks at every visitor after every event. */
+const WORD: Body = {
+  kind: Part.Identity,
+  identity: { ufrag: "aZ0+", pwd: "a".repeat(24), fingerprint: new Uint8Array(32) },
+};
+/** Milliseconds for a link to open, in `link.ts`. */
+const OPENING = 10_000;
+
+/** Runs until all who are honest are done, or for two simulated minutes; `each` looks at every visitor after every event. */
 export function run(setting: Setting, each: (visitor: Visitor, world: World) => void): World {
   const random = mulberry(setting.seed);
   const { objects, bytes } = page(setting.lengths, random);
-  const world: World = { now: 0, visitors: [], fetched: 0, objects, bytes };
+  const world: World = { now: 0, visitors: [], fetched: 0, seeded: 0, met: [], objects, bytes };
+  const all = objects.flatMap(({ first, length }) => Array.from({ length: chunkCount(length) }, (_, at) => first + at));
   const queue: { at: number; order: number; what: () => void }[] = [];
   const links = new Map<string, { latency: number; open: boolean; last: number }>();
+  /** What each side of a link that is beginning knows: who introduced it, and whether it has heard the other. */
+  const sides = new Map<string, { by: number; heard: boolean }>();
+  const introduced = new Set<string>();
+  const last = new Map<number, number>();
   let order = 0;
   let busy = setting.busy ?? 0;
+  const brokerless = (): boolean => world.now >= (setting.brokerless ?? Infinity);
 
   const later = (delay: number, what: () => void): void => {
     queue.push({ at: world.now + delay, order: order++, what });
@@ -61,54 +95,147 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
   const between = (a: number, b: number): string => `${Math.min(a, b)}-${Math.max(a, b)}`;
   const tell = (visitor: Visitor, input: Input): void => {
     handle(visitor.swarm, input, world.now);
-    for (let output = poll(visitor.swarm); output; output = poll(visitor.swarm)) obey(visitor, output);
+    for (let output = poll(visitor.swarm, world.now); output; output = poll(visitor.swarm, world.now)) obey(visitor, output);
     each(visitor, world);
+  };
+  const closed = (one: number, link: number): void => {
+    const visitor = world.visitors[one];
+    if (visitor) tell(visitor, { kind: In.Closed, link });
   };
   const sever = (a: number, b: number): void => {
     const link = links.get(between(a, b));
+    sides.delete(`${a}>${b}`);
     if (!link?.open) return;
     link.open = false;
-    for (const [one, other] of [[a, b], [b, a]] as const) {
-      later(link.latency, () => {
-        const visitor = world.visitors[one];
-        if (visitor) tell(visitor, { kind: "closed", link: other });
-      });
-    }
+    later(link.latency, () => { closed(a, b); });
+    later(link.latency, () => { closed(b, a); });
   };
-  const obey = (visitor: Visitor, output: Output): void => {
+  const check = (visitor: Visitor): void => {
     // Law 3, at every instant: also between two outputs of one step.
-    const { ledger } = visitor.swarm;
+    const { ledger, neighbours, introductions, wanted, spare } = visitor.swarm;
     assert(ledger.given <= ledger.origin + ledger.peer, `visitor ${visitor.id} gave ${ledger.given}`);
     assert(credit(ledger) >= 0);
-    if (output.kind === "send") {
-      const link = links.get(between(visitor.id, output.link));
-      if (!link?.open) return;
-      let message = encode(output.message);
-      if (visitor.liar && output.message.kind === "block") {
-        message = message.slice();
-        message[message.length - 1]! ^= 1;
+    assert(neighbours.size <= LINKS_MAX && introductions.length <= 9 * 64 && spare.length <= 4);
+    for (const them of neighbours.values()) assert(wanted.size === 0 || balance(them) <= Math.max(trust(them), 0) || them.given > 0);
+  };
+  const obey = (visitor: Visitor, output: Output): void => {
+    check(visitor);
+    switch (output.kind) {
+      case Out.Send:
+        send(visitor, output);
+        break;
+      case Out.Tell:
+        later(10, () => { if (!brokerless()) broker(visitor, output.message); });
+        break;
+      case Out.Meet:
+        begin(visitor, output.link, output.by);
+        break;
+      case Out.Signal:
+        hear(visitor.id, output.link);
+        break;
+      case Out.Close:
+        sever(visitor.id, output.link);
+        break;
+      case Out.Fetch:
+        fetch(visitor, output.chunk, output.count);
+        break;
+      case Out.Got: {
+        const object = objectOf(objects, output.chunk);
+        assert(object);
+        visitor.got[output.from] += chunkLength(object, output.chunk);
+        // Law 2: what is held is what the origin has.
+        assert.deepEqual(visitor.swarm.store.get(output.chunk)?.bytes, chunkOf(bytes, object, output.chunk));
+        break;
       }
-      // The channel is ordered; a block takes a millisecond of the link.
-      link.last = Math.max(link.last + (message.length > 512 ? 1 : 0), world.now + link.latency);
-      later(link.last - world.now, () => {
-        const other = world.visitors[output.link];
-        if (other && link.open) tell(other, { kind: "heard", link: visitor.id, bytes: message });
-      });
-    } else if (output.kind === "drop") {
-      visitor.dropped.set(output.link, output.fault);
-      sever(visitor.id, output.link);
-    } else if (output.kind === "fetch") {
-      fetch(visitor, output.chunk, output.count);
-    } else if (output.kind === "got") {
-      const object = objectOf(objects, output.chunk);
-      assert(object);
-      visitor.got[output.from] += chunkLength(object, output.chunk);
-      // Law 2: what is held is what the origin has.
-      assert.deepEqual(visitor.swarm.store.get(output.chunk)?.bytes, chunkOf(bytes, object, output.chunk));
-    } else {
-      visitor.failed.push(output.chunk);
+      case Out.Failed:
+        visitor.failed.push(output.chunk);
     }
   };
+  const send = (visitor: Visitor, { link: to, message }: Output & { kind: Out.Send }): void => {
+    const link = links.get(between(visitor.id, to));
+    if (!link?.open || (visitor.taker && (message.kind === Kind.Block || message.kind === Kind.Proof))) return;
+    let coded = encode(message);
+    if (visitor.liar && message.kind === Kind.Block) {
+      coded = coded.slice();
+      coded[coded.length - 1]! ^= 1;
+    }
+    // The channel is ordered; a block takes a millisecond of the link.
+    link.last = Math.max(link.last + (coded.length > 512 ? 1 : 0), world.now + link.latency);
+    later(link.last - world.now, () => {
+      const other = world.visitors[to];
+      if (other && link.open) tell(other, { kind: In.Heard, link: visitor.id, bytes: coded });
+    });
+  };
+
+  /** What the visitor's socket brings, in order. */
+  const told = (visitor: Visitor, message: Told): void => {
+    const at = Math.max(world.now + 10 + random() * 20, last.get(visitor.id) ?? 0);
+    last.set(visitor.id, at);
+    later(at - world.now, () => { if (!brokerless()) tell(visitor, { kind: In.Told, message }); });
+  };
+  const pair = (a: Visitor, b: Visitor): void => {
+    introduced.add(between(a.id, b.id));
+    told(a, { kind: Talk.Meet, visitor: b.id });
+    told(b, { kind: Talk.Meet, visitor: a.id });
+  };
+  const introduce = (visitor: Visitor, count: number): void => {
+    const strangers = world.visitors.filter(({ id }) => id !== visitor.id && !introduced.has(between(id, visitor.id)));
+    for (const other of strangers.sort(() => random() - 0.5).slice(0, count)) pair(visitor, other);
+  };
+  const broker = (visitor: Visitor, message: FromVisitor): void => {
+    if (message.kind === Talk.Need) introduce(visitor, message.count);
+    else if (message.kind === Talk.Spare) {
+      assert.notDeepEqual(message.chunks, visitor.said, "only what differs is told");
+      visitor.spare = visitor.said = message.chunks;
+    } else if (message.kind === Talk.Accuse) {
+      assert(introduced.has(between(visitor.id, message.visitor)), "accused is only whom the broker introduced");
+      visitor.accused.set(message.visitor, message.fault);
+    }
+  };
+  const seed = (visitor: Visitor, chunk: number): void => {
+    const object = objectOf(objects, chunk);
+    assert(object);
+    const part = chunkOf(bytes, object, chunk);
+    world.seeded += part.length;
+    visitor.sent++;
+    visitor.spare = visitor.spare.filter((one) => one !== chunk);
+    told(visitor, { kind: Talk.Chunk, chunk, bytes: part });
+  };
+  const idle = (): void => {
+    const wishing = world.visitors.filter(({ spare }) => spare.length > 0).sort((a, b) => a.sent - b.sent)[0];
+    if (wishing && !brokerless()) seed(wishing, wishing.spare[0]!);
+    if (world.now < 120_000) later(setting.spare ?? Infinity, idle);
+  };
+
+  const begin = (visitor: Visitor, other: number, by: number): void => {
+    sides.set(`${visitor.id}>${other}`, { by, heard: false });
+    const give = (): void => {
+      if (by !== BROKER) send(visitor, { kind: Out.Send, link: by, message: { kind: Kind.Signal, to: other, body: WORD } });
+      else if (!brokerless()) later(20, () => { hear(other, visitor.id); });
+    };
+    // The other one's Meet is on its way, too.
+    later(by === BROKER ? 40 : 2, give);
+    later(OPENING, () => {
+      if (sides.delete(`${visitor.id}>${other}`)) closed(visitor.id, other);
+    });
+  };
+  const hear = (one: number, other: number): void => {
+    const side = sides.get(`${one}>${other}`);
+    const back = sides.get(`${other}>${one}`);
+    if (!side) return;
+    side.heard = true;
+    if (!back?.heard) return;
+    sides.delete(`${one}>${other}`);
+    sides.delete(`${other}>${one}`);
+    const latency = 5 + random() * 40;
+    later(4 * latency, () => {
+      world.met.push({ at: world.now, by: side.by });
+      links.set(between(one, other), { latency, open: true, last: world.now });
+      for (const [visitor, link] of [[one, other], [other, one]] as const) tell(world.visitors[visitor]!, { kind: In.Opened, link });
+      if (random() < (setting.breaks ?? 0)) later(random() * 2000, () => { sever(one, other); });
+    });
+  };
+
   const fetch = (visitor: Visitor, chunk: number, count: number): void => {
     const refused = busy-- > 0;
     later(60, () => {
@@ -117,59 +244,57 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
       for (let one = chunk; !refused && one < chunk + count; one++) {
         const part = chunkOf(bytes, object, one);
         world.fetched += part.length;
-        tell(visitor, { kind: "fetched", chunk: one, bytes: part });
+        tell(visitor, { kind: In.Fetched, chunk: one, bytes: part });
       }
-      tell(visitor, { kind: "ended", chunk, count, again: refused ? 1000 : 0 });
+      tell(visitor, { kind: In.Ended, chunk, count, again: refused ? 1000 : 0 });
     });
   };
   const arrive = (id: number): void => {
+    const liars = setting.liars ?? 0;
     const visitor: Visitor = {
       id,
-      swarm: swarm({ manifest: objects, room: new Uint8Array(8), store: memory(setting.budget ?? 1e9), quiet: () => false, random }, world.now),
-      liar: id < (setting.liars ?? 0),
+      swarm: swarm({ manifest: objects, room: new Uint8Array(8), lan: true, store: memory(setting.budget ?? 1e9), quiet: () => false, random }, world.now),
+      liar: id > 0 && id <= liars,
+      taker: id > liars && id <= liars + (setting.takers ?? 0),
       done: undefined,
       failed: [],
-      dropped: new Map(),
+      accused: new Map(),
+      spare: [],
+      said: [],
+      sent: 0,
       got: { origin: 0, peer: 0 },
     };
     world.visitors[id] = visitor;
-    tell(visitor, { kind: "want", chunks: objects.flatMap(({ first, length }) => Array.from({ length: chunkCount(length) }, (_, at) => first + at)) });
-    later(30, () => {
-      tell(visitor, { kind: "welcome", id, others: id });
-      const strangers = Array.from({ length: id }, (_, other) => other).sort(() => random() - 0.5).slice(0, 8);
-      for (const other of strangers) meet(visitor, other);
-    });
+    tell(visitor, { kind: In.Want, chunks: all });
+    if (brokerless()) tell(visitor, { kind: In.Lost });
+    else {
+      told(visitor, { kind: Talk.Welcome, id, others: id });
+      introduce(visitor, 2);
+      if (id > 0) seed(visitor, all[Math.floor(random() * all.length)]!);
+    }
     tick(visitor);
   };
-  const meet = (visitor: Visitor, other: number): void => {
-    tell(visitor, { kind: "meeting" });
-    const latency = 5 + random() * 40;
-    later(4 * latency, () => {
-      links.set(between(visitor.id, other), { latency, open: true, last: world.now });
-      for (const [one, link] of [[visitor.id, other], [other, visitor.id]] as const) {
-        const them = world.visitors[one];
-        if (them) tell(them, { kind: "opened", link });
-      }
-      if (random() < (setting.breaks ?? 0)) later(random() * 2000, () => { sever(visitor.id, other); });
-    });
-  };
   const tick = (visitor: Visitor): void => {
-    tell(visitor, { kind: "tick" });
+    tell(visitor, { kind: In.Tick });
     visitor.done ??= visitor.swarm.wanted.size === 0 ? world.now : undefined;
-    if (world.now < 120_000 && world.visitors.some(({ done }) => done === undefined)) later(100, () => { tick(visitor); });
+    const waits = world.visitors.length < setting.visitors || world.visitors.some(({ done, taker }) => done === undefined && !taker);
+    if (world.now < 120_000 && waits) later(LOOK, () => { tick(visitor); });
   };
 
   for (let id = 0; id < setting.visitors; id++) later(id * setting.every, () => { arrive(id); });
+  if (setting.spare !== undefined) later(0, idle);
+  if (setting.brokerless !== undefined) {
+    later(setting.brokerless, () => { for (const visitor of world.visitors) tell(visitor, { kind: In.Lost }); });
+  }
   while (queue.length > 0) {
-    queue.sort((a, b) => b.at - a.at || b.order - a.order);
-    const next = queue.pop();
-    if (!next) break;
+    const next = queue.reduce((first, one) => (one.at < first.at || (one.at === first.at && one.order < first.order) ? one : first));
+    if (next.at === Infinity || next.at > 125_000) break;
+    queue.splice(queue.indexOf(next), 1);
     world.now = next.at;
     next.what();
   }
   return world;
 }
-
 
 function page(lengths: number[], random: () => number): Pick<World, "objects" | "bytes"> {
   const objects: PageObject[] = [];

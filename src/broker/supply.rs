@@ -32,6 +32,9 @@ pub trait Origin: fmt::Debug + Send + Sync {
     /// Bytes per second that may be sent in all, pages included.
     fn pace(&self) -> u64;
 
+    /// What a byte of a spare chunk takes of the pace: more than one where nobody knows that the uplink is idle.
+    fn spare_weight(&self) -> usize;
+
     /// Bytes that were sent by HTTP since the start: pages and what belongs to them come first.
     fn sent(&self) -> u64;
 
@@ -89,10 +92,12 @@ impl Broker {
             let first = *turn % halls.len().max(1);
             let sent = [true, false].into_iter().find_map(|seed| {
                 let (before, after) = halls.split_at(first);
+                let weight = if seed { 1 } else { origin.spare_weight() };
                 after
                     .iter()
                     .chain(before)
                     .find_map(|(room, hall)| serve_one(&**origin, *room, hall, seed))
+                    .map(|bytes| bytes * weight)
             });
             let Some(bytes) = sent else {
                 // Newcomers of a page of which nothing is at hand yet.

@@ -68,6 +68,10 @@ impl Origin for Larder {
         (hot as u64).max(FLOOR.bytes_per_second())
     }
 
+    fn spare_weight(&self) -> usize {
+        if self.uplink.is_some() { 1 } else { UNASKED }
+    }
+
     fn sent(&self) -> u64 {
         let Some(carrier) = self.carrier.upgrade() else {
             return 0;
@@ -91,5 +95,7 @@ impl Origin for Larder {
 
 /// Of the uplink, in tenths: the rest is for headers, which are not counted, and for pages that are not hot.
 const SHARE_TENTHS: u64 = 9;
+/// Spare chunks of an uplink that may be busy with other things take a tenth of the pace, and the neighbours carry the rest.
+const UNASKED: usize = 10;
 /// With this 76 newcomers a second get their seeds; it is a tenth of what the smallest servers are connected with.
 const FLOOR: BitRate = BitRate::from_bits_per_second(10_000_000);

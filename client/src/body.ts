@@ -1,0 +1,63 @@
+/**
+ * What two visitors who meet tell each other, through the broker or a neighbour, and its bytes (`docs/protocol.md`, body).
+ * Pure.
+ */
+import { Fault } from "./fault";
+import { fromAscii, fromHex, toHex } from "./hex";
+import { REFLEXIVE, type Candidate, type Identity } from "./identity";
+import { check, integer, join, oneOf, type Field } from "./wire";
+
+export enum Part {
+  Identity = 1,
+  Candidate,
+}
+
+export type Body = { kind: Part.Identity; identity: Identity } | { kind: Part.Candidate; candidate: Candidate };
+
+/** The credentials as two runs of bytes: as Chromium makes them (base64), as Firefox does (hexadecimal), or as text. */
+const SHAPES = [
+  { lengths: [3, 18], pack: (text: string) => fromAscii(atob(text)), unpack: (from: Uint8Array) => btoa(toAscii(from)) },
+  { lengths: [4, 16], pack: fromHex, unpack: toHex },
+  { lengths: [], pack: (text: string) => join([[text.length], fromAscii(text)]), unpack: toAscii },
+];
+
+const identity: Field<Identity> = {
+  read(from) {
+    const shape = from.integer(1);
+    const known = SHAPES[shape];
+    check(known !== undefined, Fault.Identity);
+    const text = (at: number): string => known.unpack(from.bytes(known.lengths[at] ?? from.integer(1)));
+    const [ufrag, pwd] = [text(0), text(1)];
+    // One identity, one spelling; and ICE characters only, so that no line can be smuggled into our SDP.
+    const right = /^[a-z\d+/]{4,32} [a-z\d+/]{22,64}$/i.test(`${ufrag} ${pwd}`);
+    check(right && shapeOf(ufrag, pwd) === shape, Fault.Identity);
+    return { ufrag, pwd, fingerprint: from.bytes(32) };
+  },
+  write({ ufrag, pwd, fingerprint }) {
+    const shape = shapeOf(ufrag, pwd);
+    const pack = SHAPES[shape]!.pack;
+    return join([[shape], pack(ufrag), pack(pwd), fingerprint]);
+  },
+};
+
+const candidate: Field<Candidate> = {
+  read(from) {
+    const place = from.integer(1);
+    check([0, 4, 6, REFLEXIVE + 4, REFLEXIVE + 6].includes(place), Fault.Candidate);
+    const [priority, host, port] = [from.integer(4), from.bytes(place % REFLEXIVE === 4 ? 4 : 16), from.integer(2)];
+    check(port > 0, Fault.Candidate);
+    return { place, priority, host, port };
+  },
+  write: ({ place, priority, host, port }) => join([[place], integer(4).write(priority), host, integer(2).write(port)]),
+};
+
+export const body = oneOf<Body>({ [Part.Identity]: { identity }, [Part.Candidate]: { candidate } }, Fault.Value);
+
+function shapeOf(ufrag: string, pwd: string): number {
+  if (ufrag.length === 4 && pwd.length === 24) return 0;
+  return /^[\da-f]{8} [\da-f]{32}$/.test(`${ufrag} ${pwd}`) ? 1 : 2;
+}
+
+function toAscii(from: Uint8Array): string {
+  return String.fromCharCode(...from);
+}

@@ -1,0 +1,182 @@
+/**
+ * The exchange between a visitor and its neighbours: who is asked for what, who is given the next block, and what is left
+ * to the origin. Pure: values in, values out; it is told the time and the randomness, and touches no browser API. Twin of
+ * `src/swarm/exchange.rs`, whose manual is `docs/swarm.md`; what is more here is what only a browser has: a page that wants
+ * some objects and not others, the most urgent first, and a memory that does not hold them all.
+ *
+ * `handle` takes what happened; then `poll` until it has nothing more. A block is booked (law 3) at the poll that yields
+ * it, so whoever polls must send it.
+ */
+import { askAll, block, expire, proof, refuse } from "./asking";
+import { Fault } from "./fault";
+import { announce, giveNext, greet, wish } from "./giving";
+import { BROKER, introduce, introduced, meet, relay, relayed, seek } from "./introducing";
+import { balance } from "./ledger";
+import { BLOCK, chunkCount } from "./manifest";
+import { decode, Kind, type Message } from "./message";
+import { trust, wanted, type Neighbour } from "./neighbour";
+import { spans } from "./ranges";
+import { EVICT, GREETING, SEEK } from "./rules";
+import { ended, fetchAll, giveUp, reserve, take } from "./seeding";
+import { Talk } from "./signal";
+import { accuse, JOIN_PATIENCE, leave, linked, type Swarm } from "./state";
+import { In, type Input, type Output, type Told } from "./step";
+
+/** So many times longer is one borne with that gave something before: it may have others to give to, and a slow uplink. */
+const KNOWN = 8;
+/** Messages of one neighbour between two looks, blocks not counted: on a link of 100 Mbit/s an honest one says 190. */
+const WORDS_MOST = 500;
+
+export function handle(of: Swarm, input: Input, now: number): void {
+  const them = "link" in input ? of.neighbours.get(input.link) : undefined;
+  switch (input.kind) {
+    case In.Told:
+      told(of, input.message, now);
+      break;
+    case In.Lost:
+      of.joined = false;
+      of.hope = now;
+      break;
+    case In.Opened:
+      if (them) {
+        them.opened = now;
+        greet(of, them);
+      }
+      break;
+    case In.Closed:
+      leave(of, input.link);
+      break;
+    case In.Full:
+      if (them) them.full = input.full;
+      break;
+    case In.Heard:
+      // Most messages are blocks in the middle of a chunk: they change nothing about who is asked for what.
+      if (!them || !hear(of, them, input.bytes, now)) return;
+      break;
+    case In.Want:
+      want(of, input.chunks, now);
+      break;
+    case In.Fetched:
+      if (!take(of, input.chunk, input.bytes)) giveUp(of, input.chunk);
+      break;
+    case In.Ended:
+      ended(of, input, now);
+      break;
+    case In.Tick:
+      announce(of);
+      // In this order: an ask that is taken elsewhere is not unanswered any more.
+      letGo(of, now);
+      expire(of, now);
+  }
+  seek(of, now);
+  reserve(of);
+  // Ahead of the asking: what the neighbours have failed for too long, they are not asked for again.
+  fetchAll(of, now);
+  askAll(of, now);
+}
+
+/** The next thing to do. Blocks come last, one at a time, so that `full` may be said between two of them. */
+export function poll(of: Swarm, now: number): Output | undefined {
+  if (!of.outputs.length) giveNext(of, now);
+  return of.outputs.shift();
+}
+
+function told(of: Swarm, message: Told, now: number): void {
+  switch (message.kind) {
+    case Talk.Welcome:
+      of.id = message.id;
+      of.joined = true;
+      of.plain = message.others === 0;
+      of.hope = of.plain ? now : now + JOIN_PATIENCE;
+      // The first ones come without being asked for.
+      of.seek = now + SEEK;
+      break;
+    case Talk.Meet:
+      meet(of, message.visitor, BROKER);
+      break;
+    case Talk.Chunk:
+      // The digests of its blocks would be a view of the socket's message: what is kept is a copy.
+      take(of, message.chunk, message.bytes.slice());
+      break;
+    case Talk.Sponsor: {
+      const them = of.neighbours.get(message.visitor);
+      if (them) them.sponsored = true;
+    }
+  }
+}
+
+/** Takes a message; true if there may be something to ask for now. */
+function hear(of: Swarm, them: Neighbour, bytes: Uint8Array, now: number): boolean {
+  const message = decode(bytes);
+  if (message.kind === 0) return accuse(of, them, message.fault);
+  if ((message.kind === Kind.Hello) === them.greeted) return accuse(of, them, Fault.Order);
+  if (message.kind !== Kind.Block && ++them.words > WORDS_MOST) return accuse(of, them, Fault.Flood);
+  if ("credit" in message) them.credit = message.credit;
+  // One entry per kind: whoever is told a message is told one of its own.
+  return (HEARD[message.kind] as Heard<Message>)(of, them, message, now);
+}
+
+type Heard<M> = (of: Swarm, them: Neighbour, message: M, now: number) => boolean;
+
+/** What is done with each message; true if there may be something to ask for now. */
+const HEARD: { [K in Kind]: Heard<Message & { kind: K }> } = {
+  [Kind.Hello]: hello,
+  [Kind.Have]: learn,
+  [Kind.Ask]: wish,
+  [Kind.Cancel]: (_, them, { chunk }) => {
+    if (them.wish?.chunk === chunk) them.wish = undefined;
+    return false;
+  },
+  [Kind.Proof]: proof,
+  [Kind.Block]: block,
+  [Kind.Lack]: refuse,
+  [Kind.Seek]: introduce,
+  [Kind.Meet]: introduced,
+  [Kind.Signal]: relay,
+  [Kind.Relayed]: relayed,
+};
+
+function hello(of: Swarm, them: Neighbour, { room, id }: Message & { kind: Kind.Hello }, now: number): true {
+  if (room.join() !== of.room.join()) return accuse(of, them, Fault.Room);
+  // Two visitors with one number: whichever is the false one, it is not the one that was introduced.
+  if (id !== them.link) return accuse(of, them, Fault.Value);
+  them.greeted = true;
+  // One more who can introduce others: the broker need not.
+  if (!of.seeking) of.seek = now;
+  return true;
+}
+
+/** Ends the links to those who take to their limit and do not give, who never say who they are, and lets all others speak again. */
+function letGo(of: Swarm, now: number): void {
+  for (const them of linked(of)) {
+    them.words = 0;
+    const limit = them.wish && them.ask && balance(them) + BLOCK > trust(them);
+    them.limit = limit ? (them.limit ?? now) : undefined;
+    if (limit && now - them.limit! >= (them.got > 0 ? EVICT * KNOWN : EVICT)) accuse(of, them, Fault.Taker, them.got === 0);
+    else if (!them.greeted && now - them.opened! >= GREETING) accuse(of, them, Fault.Order, false);
+  }
+}
+
+/** Chunks beyond our manifest are none of our business: others may know more objects. */
+function learn(of: Swarm, them: Neighbour, { ranges }: Message & { kind: Kind.Have }): true {
+  const last = of.manifest.at(-1);
+  const end = last ? last.first + chunkCount(last.length) : 0;
+  spans(ranges, (from, to) => {
+    for (; from < Math.min(to, end); from++) them.held.add(from);
+  });
+  return true;
+}
+
+/** What is wanted still keeps its history; what is not wanted any more is cancelled. */
+function want(of: Swarm, chunks: readonly number[], now: number): void {
+  const before = of.wanted;
+  of.wanted = new Map();
+  for (const chunk of chunks) {
+    if (!of.held.has(chunk)) of.wanted.set(chunk, before.get(chunk) ?? wanted(now));
+  }
+  for (const them of linked(of)) {
+    if (!them.ask || of.wanted.has(them.ask.chunk)) continue;
+    them.stale = them.ask.chunk;
+    them.ask = undefined;
+  }
+}
