@@ -87,5 +87,7 @@ if [[ $full ]]; then
   step 'benchmarks: build' release --bin calm --bin sockets
   step 'cost of calm' target/release/calm
   step 'cost of an idle signalling socket' target/release/sockets
+  step 'cost of metrics: build' release --bin metrics
+  step 'cost of metrics' target/release/metrics
 fi
 count
