@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fs,
     io::{BufRead, BufReader},
     net::SocketAddr,
@@ -158,10 +158,10 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (told, calls) = mpsc::unbounded_channel();
-        let answers = Arc::new(Mutex::new(answers.to_vec().into_iter()));
+        let answers = Arc::new(Mutex::new(VecDeque::from(answers.to_vec())));
         let receive = move |headers: HeaderMap, body: Bytes| async move {
             told.send(Call::of(&headers, body)).unwrap();
-            answers.lock().unwrap().next().unwrap_or(StatusCode::NO_CONTENT)
+            answers.lock().unwrap().pop_front().unwrap_or(StatusCode::NO_CONTENT)
         };
         let app = Router::new().route("/crowds", post(receive));
         tokio::spawn(async move { axum::serve(listener, app).await });

@@ -12,6 +12,8 @@ use super::{
 pub(super) struct Past {
     /// What is left of a count after half an epoch of the longest scale.
     decay: f64,
+    /// The same after all but one of the window's.
+    window_decay: f64,
     /// Its length in seconds.
     span: f64,
     /// Rule 2's factor and the floor: together the bar that clips.
@@ -24,8 +26,10 @@ pub(super) struct Past {
 impl Past {
     pub(super) fn new(settings: &Settings, remembered: f64) -> Self {
         let span = settings.longest().as_secs_f64() / 2.0;
+        let decay = (-std::f64::consts::LN_2 * span / settings.half_life.as_secs_f64()).exp();
         Self {
-            decay: (-std::f64::consts::LN_2 * span / settings.half_life.as_secs_f64()).exp(),
+            decay,
+            window_decay: decay.powf((HALVES - 1) as f64),
             span,
             ratio: settings.ratio,
             min_rate: settings.min_rate,
@@ -39,6 +43,15 @@ impl Past {
         self.duration(newest) + (now - start).max(0.0)
     }
 
+    /// What is left of a count after the half epochs of the window, as many as there have been.
+    fn within(&self, newest: u32) -> f64 {
+        if newest < HALVES as u32 - 1 {
+            self.decay.powf(newest.into())
+        } else {
+            self.window_decay
+        }
+    }
+
     /// Seconds that the window spans.
     fn window(&self) -> f64 {
         HALVES as f64 * self.span
@@ -47,9 +60,10 @@ impl Past {
     /// Seconds of the past beyond the window, decayed as the counts are. The same for every page: a page that was not
     /// seen was silent.
     fn duration(&self, newest: u32) -> f64 {
-        let epochs = newest.saturating_sub(HALVES as u32 - 1);
-        let watched = self.span * (1.0 - self.decay.powf(epochs.into())) / (1.0 - self.decay);
-        watched + self.remembered * self.decay.powf(newest.into())
+        let left = self.decay.powf(newest.saturating_sub(HALVES as u32 - 1).into());
+        let watched = self.span * (1.0 - left) / (1.0 - self.decay);
+        // One power for both: this is asked with every look at a lively page.
+        watched + self.remembered * left * self.within(newest)
     }
 }
 
@@ -72,7 +86,12 @@ impl Baseline {
             0.0
         };
         let bar = (past.ratio * mean).max(past.min_rate) * past.span;
-        let kept = f64::from(self.0) * past.decay.powf(halves.into());
+        let decay = if halves == 1 {
+            past.decay
+        } else {
+            past.decay.powf(halves.into())
+        };
+        let kept = f64::from(self.0) * decay;
         self.0 = (kept + f64::from(count).min(bar)) as f32;
     }
 

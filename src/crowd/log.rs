@@ -117,7 +117,9 @@ pub fn time_of(line: &[u8]) -> Option<Time> {
 /// A line of bytes as text: logs hold what strangers sent.
 #[must_use]
 pub fn text(line: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line))
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    // Nearly every line is ASCII, which this check is made for.
+    std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed)
 }
 
 /// `[vhost] client ident user`, where the user may hold spaces.
@@ -160,13 +162,16 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
 /// Method, path and query of `METHOD target HTTP/x`; an absolute target is cut to its path.
 fn parts(request: &str) -> Option<(&str, &str, Option<&str>)> {
     let (method, rest) = request.split_once(' ')?;
-    let target = rest
-        .rsplit_once(" HTTP/")
-        .map_or(rest, |(target, _)| target)
-        .trim();
-    let target = match target.split_once("://") {
-        Some((scheme, rest)) if !scheme.starts_with('/') => &rest[rest.find('/')?..],
-        _ => target,
+    let target = match rest.rsplit_once(' ') {
+        Some((target, version)) if version.starts_with("HTTP/") => target,
+        _ => rest,
+    };
+    let target = target.trim();
+    let target = if target.starts_with('/') {
+        target
+    } else {
+        let (_, rest) = target.split_once("://")?;
+        &rest[rest.find('/')?..]
     };
     let sound = method.bytes().all(|byte| byte.is_ascii_uppercase()) && target.starts_with('/');
     let (path, query) = target
