@@ -31,7 +31,8 @@ pub(super) fn between(message: &Message) -> u64 {
             }
         }
     };
-    own + PACKET
+    // A data chunk ends at a multiple of four bytes (RFC 9260 §3.2).
+    own.next_multiple_of(4) + PACKET
 }
 
 /// Bytes on the wire of so many bytes over TLS over TCP.
@@ -46,10 +47,13 @@ pub(super) const fn time(bytes: u64, rate: BitRate) -> Duration {
 
 /// IPv4 20, UDP 8, DTLS 1.2 with AES-GCM 37, SCTP 12, its data chunk 16: each message is a packet of its own.
 const PACKET: u64 = 93;
-/// An SCTP acknowledgement (RFC 9260 §6.2) is a packet with a chunk of 16 bytes, and answers two packets.
+/// An SCTP acknowledgement (RFC 9260 §6.2) is a packet with a chunk of 16 bytes, and answers two packets. That some go along with
+/// other packets is left out: it would save 0.3 %.
 pub(super) const ACKNOWLEDGEMENT: u64 = (20 + 8 + 37 + 12 + 16) / 2;
 /// To open a link, each way: ICE checks and answers (6 of 100 bytes), a DTLS handshake with ECDSA certificates (1.2 KB), SCTP's (300).
 pub(super) const HANDSHAKE: u64 = 2_100;
+/// What is sent in vain where two visitors cannot reach each other.
+pub(super) const CHECKS: u64 = 600;
 /// To introduce, from the broker to each side and from each side to the broker: Meet, Identity and two candidates, in two
 /// packets of TLS over TCP.
 pub(super) const INTRODUCTION: u64 = 5 + 60 + 2 * 18 + 2 * (TCP + TLS) + 8;

@@ -127,7 +127,6 @@ impl World<'_> {
             return;
         };
         let liar = them.kind == Kind::Liar;
-        self.charge(visitor, cost::HANDSHAKE);
         self.tell(visitor, Input::Opened(peer));
         self.sponsor(visitor, peer);
         self.sponsor(peer, visitor);
@@ -197,7 +196,9 @@ impl World<'_> {
     /// Two visitors who know of each other open a link, if their networks let them.
     fn punch(&mut self, one: u32, other: u32, span: Duration) {
         let reachable = !self.random.random_bool(self.scenario.unreachable);
+        let bytes = if reachable { cost::HANDSHAKE } else { cost::CHECKS };
         for (one, other) in [(one, other), (other, one)] {
+            self.charge(one, bytes);
             if reachable {
                 self.later(span, Event::Opened(one, other));
             } else {

@@ -117,7 +117,7 @@ impl Report {
                 broker: tally.by_broker,
                 peer: tally.by_neighbour,
             },
-            messages: tally.messages,
+            messages: tally.messages(),
             faults: tally
                 .faults
                 .into_iter()

@@ -43,12 +43,14 @@ impl World<'_> {
         let bytes = match job {
             Job::Page(_) if self.scenario.origin_only => cost::origin(CHUNK as u64),
             Job::Page(_) => cost::origin(self.scenario.own),
-            // With the digests of its blocks, in one record.
-            Job::Seed(..) | Job::Spare(..) => cost::origin(CHUNK as u64 + 16 * u64::from(BLOCKS) + 32),
+            // A message of the signalling socket; its receiver makes the digests of its blocks.
+            Job::Seed(..) | Job::Spare(..) => cost::origin(CHUNK as u64 + 5 + 4),
         };
         self.tally.origin(job, bytes);
         self.origin.busy = true;
-        let span = cost::time(bytes, self.scenario.origin_up);
+        // What the broker said since has left by the same uplink.
+        let spoken = std::mem::take(&mut self.tally.spoken);
+        let span = cost::time(bytes + spoken, self.scenario.origin_up);
         self.later(span, Event::Origin);
         let (to, event) = match job {
             Job::Page(visitor) => (visitor, Event::Page(visitor)),

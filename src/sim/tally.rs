@@ -25,10 +25,12 @@ pub(super) struct Tally {
     pub(super) seeds: u64,
     pub(super) spare: u64,
     pub(super) signals: u64,
+    /// Of the broker's, what has not taken its time on the origin's uplink yet.
+    pub(super) spoken: u64,
     pub(super) by_broker: u64,
     pub(super) by_neighbour: u64,
     /// Bytes of the messages of each kind, headers and all.
-    pub(super) messages: BTreeMap<&'static str, (u64, u64)>,
+    messages: [(u64, u64); NAMES.len()],
     pub(super) faults: BTreeMap<PeerFault, u64>,
     pub(super) law3: u64,
     pub(super) wrong: u64,
@@ -40,22 +42,27 @@ impl Tally {
     }
 
     pub(super) fn said(&mut self, message: &Message, bytes: u64) {
-        let name = match message {
-            Message::Block(_) => "block",
-            Message::Have(_) => "have",
-            Message::Ask(_) => "ask",
-            Message::Cancel(_) => "cancel",
-            Message::Proof(_) => "proof",
-            Message::Hello(_) => "hello",
-            Message::Lack(_) => "lack",
-            Message::Seek(_) => "seek",
-            Message::Meet(_) => "meet",
-            Message::Signal(_) => "signal",
-            Message::Relayed(_) => "relayed",
+        let kind = match message {
+            Message::Block(_) => 0,
+            Message::Have(_) => 1,
+            Message::Ask(_) => 2,
+            Message::Cancel(_) => 3,
+            Message::Proof(_) => 4,
+            Message::Hello(_) => 5,
+            Message::Lack(_) => 6,
+            Message::Seek(_) => 7,
+            Message::Meet(_) => 8,
+            Message::Signal(_) => 9,
+            Message::Relayed(_) => 10,
         };
-        let (count, sum) = self.messages.entry(name).or_default();
+        let (count, sum) = &mut self.messages[kind];
         *count += 1;
         *sum += bytes;
+    }
+
+    /// How many messages of each kind there were, and their bytes.
+    pub(super) fn messages(&self) -> BTreeMap<&'static str, (u64, u64)> {
+        NAMES.into_iter().zip(self.messages).collect()
     }
 
     pub(super) const fn origin(&mut self, job: Job, bytes: u64) {
@@ -69,6 +76,7 @@ impl Tally {
     /// Bytes of signalling that the broker sent.
     pub(super) const fn signal(&mut self, bytes: u64) {
         self.signals += bytes;
+        self.spoken += bytes;
     }
 
     pub(super) const fn introduction(&mut self, by_broker: bool) {
@@ -101,3 +109,8 @@ impl Tally {
         self.pages + self.seeds + self.spare + self.signals
     }
 }
+
+/// Messages between visitors, in the order in which they are counted.
+const NAMES: [&str; 11] = [
+    "block", "have", "ask", "cancel", "proof", "hello", "lack", "seek", "meet", "signal", "relayed",
+];

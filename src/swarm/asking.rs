@@ -189,6 +189,12 @@ impl<P: Payload> Swarm<P> {
     fn choose(&mut self, place: usize) -> Option<u32> {
         let offered = &self.neighbours[place].held;
         let open = offered.without([&self.held, &self.under_way]);
+        // Only a whole chunk can be given to others: what was begun comes first, and what lacks least of it.
+        let blocks = |chunk: &u32| self.next[*chunk as usize];
+        let begun = open.iter().filter(|chunk| blocks(chunk) > 0).max_by_key(blocks);
+        if begun.is_some() {
+            return begun;
+        }
         let neighbours = &self.neighbours;
         let holders = |chunk| neighbours.iter().filter(|them| them.held.has(chunk)).count();
         if let Some(chunk) = roulette::which_chunk(&open, holders, &mut self.random) {

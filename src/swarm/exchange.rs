@@ -48,6 +48,8 @@ pub struct Swarm<P> {
     pub(super) spare: SmallVec<[u32; 4]>,
     /// At most [`Rules::links_max`].
     pub(super) neighbours: Vec<Neighbour>,
+    /// Their numbers, in the same order: whom a message is from is found in one line of the cache.
+    numbers: SmallVec<[u32; 12]>,
     pub(super) seeking: Seeking,
     pub(super) introduced: Introduced,
     /// The neighbour whose chunk is being sent.
@@ -74,6 +76,7 @@ impl<P: Payload> Swarm<P> {
             next: SmallVec::from_elem(0, page.chunks() as usize),
             spare: SmallVec::new(),
             neighbours: Vec::with_capacity(rules.links.into()),
+            numbers: SmallVec::new(),
             seeking: Seeking::new(&rules, now),
             introduced: Introduced::default(),
             giving: None,
@@ -150,11 +153,11 @@ impl<P: Payload> Swarm<P> {
 
     /// The neighbours, by number.
     pub fn neighbours(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
-        self.neighbours.iter().map(|them| them.link)
+        self.numbers.iter().copied()
     }
 
     pub(super) fn place(&self, link: u32) -> Option<usize> {
-        self.neighbours.iter().position(|them| them.link == link)
+        self.numbers.iter().position(|number| *number == link)
     }
 
     pub(super) fn say(&mut self, link: u32, message: Message) {
@@ -190,6 +193,7 @@ impl<P: Payload> Swarm<P> {
         let mut them = Neighbour::new(link, self.page.chunks(), now);
         them.by_neighbour = meeting.is_some_and(|meeting| meeting.by.is_some());
         self.neighbours.push(them);
+        self.numbers.push(link);
         self.say(link, Message::Hello(self.hello));
         if self.held.count() > 0 {
             self.tell(link, self.held.ranges());
@@ -199,6 +203,7 @@ impl<P: Payload> Swarm<P> {
 
     fn leave(&mut self, place: usize) -> bool {
         let them = self.neighbours.swap_remove(place);
+        self.numbers.swap_remove(place);
         if let Some(ask) = them.ask {
             self.under_way.clear(ask.chunk);
         }

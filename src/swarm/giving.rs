@@ -9,7 +9,7 @@ use crate::{
         Message, Moment, Payload, PeerFault, Ranges, Swarm,
         message::{Ask, Block, Have, Lack, Proof},
         neighbour::{Wish, stated},
-        roulette::{self, Taker},
+        roulette::{self, Class, Taker},
     },
 };
 
@@ -107,7 +107,9 @@ impl<P: Payload> Swarm<P> {
     /// Who is given to now: the same until its chunk is sent, or its trust or our credit ends.
     fn taker(&mut self, now: Moment) -> Option<usize> {
         let current = self.giving.and_then(|link| self.place(link));
-        if let Some(place) = current.filter(|place| self.may_give(*place)) {
+        if let Some(place) =
+            current.filter(|place| self.class(*place).is_some_and(|class| class < Class::Gift))
+        {
             return Some(place);
         }
         let takers = self.takers(now);
@@ -116,10 +118,10 @@ impl<P: Payload> Swarm<P> {
 
     fn takers(&self, now: Moment) -> SmallVec<[Taker; 12]> {
         let takers = self.neighbours.iter().enumerate().filter_map(|(place, them)| {
-            let wish = them.wish.filter(|_| self.may_give(place))?;
+            let wish = them.wish?;
             Some(Taker {
                 place,
-                owed: them.pair.balance() < 0,
+                class: self.class(place)?,
                 credit: them.credit,
                 waited: now.since(wish.since).as_millis() as u64,
             })
@@ -127,15 +129,21 @@ impl<P: Payload> Swarm<P> {
         takers.collect()
     }
 
-    /// Whether the next block of what it wants is within our credit and its trust. Who has the whole page trusts all.
-    fn may_give(&self, place: usize) -> bool {
+    /// As what the next block of its wish may be given; not at all if there is none, or no credit for it.
+    fn class(&self, place: usize) -> Option<Class> {
         let them = &self.neighbours[place];
-        let Some(wish) = them.wish.filter(|_| !them.full) else {
-            return false;
-        };
+        let wish = them.wish.filter(|_| !them.full)?;
         let rest = self.page.length(wish.chunk) - usize::from(wish.block) * content::BLOCK;
         let bytes = rest.min(content::BLOCK);
-        bytes as u64 <= self.ledger.credit()
-            && (them.pair.balance() + bytes as i64 <= them.trust(&self.rules) || self.is_complete())
+        let (credit, balance) = (self.ledger.credit(), them.pair.balance());
+        if bytes as u64 > credit {
+            None
+        } else if balance < them.promised(&self.rules) {
+            Some(Class::Debt)
+        } else if balance + bytes as i64 <= them.trust(&self.rules) || self.is_complete() {
+            Some(Class::Trust)
+        } else {
+            (credit >= self.rules.gift.into()).then_some(Class::Gift)
+        }
     }
 }

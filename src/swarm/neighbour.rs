@@ -84,8 +84,12 @@ impl Neighbour {
     /// Bytes that it may owe: little at first, more as it gives.
     pub(super) fn trust(&self, rules: &Rules) -> i64 {
         let earned = u64::from(rules.trust) + self.pair.received;
-        let sponsored = if self.sponsored { rules.sponsor } else { 0 };
-        earned.min(rules.trust_max.into()) as i64 + i64::from(sponsored)
+        earned.min(rules.trust_max.into()) as i64 + self.promised(rules)
+    }
+
+    /// What it is given before others: the seed that the broker asked us to give it.
+    pub(super) fn promised(&self, rules: &Rules) -> i64 {
+        if self.sponsored { rules.sponsor.into() } else { 0 }
     }
 
     /// Whether it gives, if it goes by our rules: we do not owe it as much as we may, or it has all and trusts everybody.

@@ -5,27 +5,38 @@ use rand::{RngExt, rngs::SmallRng};
 
 use crate::swarm::marks::Marks;
 
+/// As what somebody may be given the next block, the first of these first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Class {
+    /// It gave more than it took, or the broker named us its sponsor.
+    Debt,
+    /// It may owe as much.
+    Trust,
+    /// It may not, but we have more credit than we can spend.
+    Gift,
+}
+
 /// One who may be given the next block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taker {
     /// Which neighbour.
     pub(super) place: usize,
-    /// Whether it gave more than it took.
-    pub(super) owed: bool,
+    /// As what it may be given.
+    pub(super) class: Class,
     /// What it says it may give, in units of 2 KiB.
     pub(super) credit: u8,
     /// Milliseconds since it asked.
     pub(super) waited: u64,
 }
 
-/// The one to whom more is owed than it owes; of equals the poorest, for its uplink is idle and a block wakes it; waiting
+/// The one of the first class; of equals the poorest, for its uplink is idle and a block wakes it; waiting
 /// makes up for riches, so that nobody starves; then chance.
 pub(super) fn whom(takers: &[Taker], random: &mut SmallRng) -> Option<usize> {
-    let mut best: Option<((bool, i64), usize)> = None;
+    let mut best: Option<((Class, i64), usize)> = None;
     let mut equals = 0_u32;
     for taker in takers {
         let rank = (
-            !taker.owed,
+            taker.class,
             (u64::from(taker.credit) * WAIT) as i64 - taker.waited as i64,
         );
         match best {
