@@ -12,7 +12,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tower_flashback::{
     unit::BitRate,
     visitor::{Arrivals, Rehearsal, Running, Settings, Standing, Visitor},
@@ -111,9 +111,11 @@ async fn show(running: &mut Running) {
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut before = Standing::default();
+    let end = Instant::now() + SHOW_MAX;
     loop {
         tokio::select! {
             more = running.next() => if !more { break },
+            () = sleep_until(end) => break,
             _ = look.tick() => {
                 let now = running.standing();
                 let line = line(&before, &now);
@@ -168,6 +170,8 @@ const FIRST: u32 = 12;
 /// Long enough to be watched, short enough to be waited for.
 const OVER: Duration = Duration::from_secs(6);
 const DWELL: Duration = Duration::from_secs(8);
+/// On a machine that is too slow for the crowd the rest of it leaves then, and the report says so.
+const SHOW_MAX: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(1);
 /// A good household's link: the page takes seconds, and two cores carry two dozen of them.
 const DOWN: BitRate = BitRate::from_bits_per_second(20_000_000);

@@ -93,8 +93,10 @@ impl Carry {
         let (circle, happened) = Circle::new(id, course.terms.clone());
         let (now, hello) = (Instant::now(), Hello { room: hot.room, id });
         let random = SmallRng::from_rng(&mut rand::rng());
-        let mut rules = Rules::default();
-        rules.lan = hot.lan;
+        let rules = Rules {
+            lan: hot.lan,
+            ..Rules::default()
+        };
         let joined = Self {
             way_out: WayOut::new(rand::rng().random(), now),
             missing: (0..page.chunks()).collect(),
