@@ -300,7 +300,7 @@ mod tests {
     fn damage_of_any_kind_is_a_cold_start_and_kept_beside() {
         let whole = memory().to_text();
         for damaged in [
-            whole[..whole.len() / 2].as_bytes(),
+            &whole.as_bytes()[..whole.len() / 2],
             b"",
             b"\xFF\xFE\x00",
             whole.replace("\"version\":1", "\"version\":2").as_bytes(),

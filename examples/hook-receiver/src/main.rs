@@ -105,7 +105,7 @@ impl Hook {
         mac.update(format!("{name}.{timestamp}.").as_bytes());
         mac.update(body);
         // While a secret is being replaced there may be two signatures.
-        let mut signatures = header("webhook-signature")?.split(' ');
+        let signatures = header("webhook-signature")?.split(' ');
         signatures
             .filter_map(|signature| STANDARD.decode(signature.strip_prefix("v1,")?).ok())
             // Compared in constant time: a guess learns nothing from how long its refusal takes.
