@@ -161,7 +161,11 @@ impl Receiver {
         let answers = Arc::new(Mutex::new(VecDeque::from(answers.to_vec())));
         let receive = move |headers: HeaderMap, body: Bytes| async move {
             told.send(Call::of(&headers, body)).unwrap();
-            answers.lock().unwrap().pop_front().unwrap_or(StatusCode::NO_CONTENT)
+            answers
+                .lock()
+                .unwrap()
+                .pop_front()
+                .unwrap_or(StatusCode::NO_CONTENT)
         };
         let app = Router::new().route("/crowds", post(receive));
         tokio::spawn(async move { axum::serve(listener, app).await });
