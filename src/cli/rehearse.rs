@@ -22,7 +22,7 @@ use super::{failure::Usage, serve};
 ///
 /// Each visitor loads the page as a browser does, joins the swarm while the page is hot, and leaves. None renders anything
 /// or runs a script. On this machine each comes from an address of its own (127.77.x.y), so that a crowd is a crowd; the
-/// site must let visitors tell each other private addresses then: [broker] lan_candidates = true.
+/// site must let visitors tell each other private addresses then: broker.lan_candidates = true.
 #[derive(Args, Debug)]
 pub(super) struct Rehearse {
     /// The page, such as http://127.0.0.1:8080/.

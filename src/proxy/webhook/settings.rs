@@ -14,7 +14,7 @@ use super::{super::ConfigError, Secret};
 #[non_exhaustive]
 pub struct WebhookSettings {
     /// Where every change of state is posted. None by default: nobody is told.
-    /// For example: url = "https://scaler.example/crowds"
+    /// For example: url = "http://127.0.0.1:9000/crowds"
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<WebhookUrl>,
     /// File with the secret that signs each request, so that nobody else can start servers at your cost. It has one line,
