@@ -44,7 +44,7 @@ test("visitors are told that they carry the page, and can switch it off", { time
   // By the keyboard: the switch is the first button of the notice, and the focus stays in it.
   await notice.getByRole("button", { name: "No, thanks" }).focus();
   await second.page.keyboard.press("Enter");
-  await until("it is off", second.state, ({ state, reason }) => state === "off" && reason === "switched off");
+  await until("it is off", second.state, ({ state, reason }) => state === "off" && reason === "off");
   assert.equal(await notice.locator("[role=status]").textContent(), "As you like.");
   const focused = () => second.page.evaluate(() => document.activeElement.shadowRoot?.activeElement?.getAttribute("aria-label"));
   assert.equal(await focused(), "Hide");
@@ -52,7 +52,7 @@ test("visitors are told that they carry the page, and can switch it off", { time
   assert.equal(await notice.count(), 0);
   // The wish holds for the session: the next page takes no part, and says nothing.
   await second.page.reload();
-  await until("it is off on the next page", second.state, ({ state, reason }) => state === "off" && reason === "switched off");
+  await until("it is off on the next page", second.state, ({ state, reason }) => state === "off" && reason === "off");
   await second.pictures();
   assert.equal(await notice.count(), 0);
 
