@@ -10,7 +10,7 @@ const TARGET = process.env.FLASHBACK_TARGET ?? join(ROOT, "target", "release");
 /** Starts `flashback demo`; resolves when it has said where it listens. */
 export async function demo() {
   const any = "127.0.0.1:0";
-  const flags = ["demo", "--listen", any, "--admin", any, "--stun", any];
+  const flags = ["demo", "--no-crowd", "--listen", any, "--admin", any, "--stun", any];
   const { child, at } = await started(join(TARGET, "flashback"), flags, "stdout", {
     site: /^listening (\S+)/,
     admin: /^admin (\S+)/,
