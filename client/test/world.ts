@@ -50,7 +50,9 @@ export interface Visitor {
   /** What it leaves to the origin, and what it said of that last. */
   spare: number[];
   said: number[];
-  sent: number;
+  /** The chunks that the origin sent, over the socket and over HTTP. */
+  seeds: number[];
+  fetched: number[];
   got: { origin: number; peer: number };
 }
 
@@ -186,7 +188,9 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
     if (message.kind === Talk.Need) introduce(visitor, message.count);
     else if (message.kind === Talk.Spare) {
       assert.notDeepEqual(message.chunks, visitor.said, "only what differs is told");
-      visitor.spare = visitor.said = message.chunks;
+      visitor.said = message.chunks;
+      // As the broker does: what is on its way already crosses with the wish for it.
+      visitor.spare = message.chunks.filter((chunk) => !visitor.seeds.includes(chunk));
     } else if (message.kind === Talk.Accuse) {
       assert(introduced.has(between(visitor.id, message.visitor)), "accused is only whom the broker introduced");
       visitor.accused.set(message.visitor, message.fault);
@@ -197,12 +201,12 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
     assert(object);
     const part = chunkOf(bytes, object, chunk);
     world.seeded += part.length;
-    visitor.sent++;
+    visitor.seeds.push(chunk);
     visitor.spare = visitor.spare.filter((one) => one !== chunk);
     told(visitor, { kind: Talk.Chunk, chunk, bytes: part });
   };
   const idle = (): void => {
-    const wishing = world.visitors.filter(({ spare }) => spare.length > 0).sort((a, b) => a.sent - b.sent)[0];
+    const wishing = world.visitors.filter(({ spare }) => spare.length > 0).sort((a, b) => a.seeds.length - b.seeds.length)[0];
     if (wishing && !brokerless()) seed(wishing, wishing.spare[0]!);
     if (world.now < 120_000) later(setting.spare ?? Infinity, idle);
   };
@@ -244,6 +248,7 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
       for (let one = chunk; !refused && one < chunk + count; one++) {
         const part = chunkOf(bytes, object, one);
         world.fetched += part.length;
+        visitor.fetched.push(one);
         tell(visitor, { kind: In.Fetched, chunk: one, bytes: part });
       }
       tell(visitor, { kind: In.Ended, chunk, count, again: refused ? 1000 : 0 });
@@ -261,7 +266,8 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
       accused: new Map(),
       spare: [],
       said: [],
-      sent: 0,
+      seeds: [],
+      fetched: [],
       got: { origin: 0, peer: 0 },
     };
     world.visitors[id] = visitor;

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, process::Stdio, time::Duration};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child as Process, Command},
@@ -12,32 +12,34 @@ use tokio::{
 #[derive(Debug)]
 pub struct Child {
     process: Process,
-    /// Where it listens, as it said itself.
-    pub address: SocketAddr,
+    /// Where it listens, as it said itself, in its order.
+    pub addresses: Vec<SocketAddr>,
 }
 
 impl Child {
-    /// Starts this binary with `arguments` and waits for the line with its address.
+    /// Starts this binary with `arguments` and waits for as many lines with addresses as it serves `sites`.
     ///
     /// # Errors
     /// When it does not start, or says something else.
-    pub async fn start(arguments: &[&str]) -> anyhow::Result<Self> {
+    pub async fn start(arguments: &[&str], sites: usize) -> anyhow::Result<Self> {
         let mut process = Command::new(std::env::current_exe()?)
             .args(arguments)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
         let output = process.stdout.take().context("standard output is a pipe")?;
-        let mut line = String::new();
-        ensure!(
-            BufReader::new(output).read_line(&mut line).await? > 0,
-            "the server {arguments:?} ended at once"
-        );
-        let address = line
-            .trim()
-            .parse()
-            .with_context(|| format!("'{line}' is no address"))?;
-        Ok(Self { process, address })
+        let (mut lines, mut addresses) = (BufReader::new(output).lines(), Vec::new());
+        while addresses.len() < sites {
+            let line = lines
+                .next_line()
+                .await?
+                .with_context(|| format!("the server {arguments:?} ended at once"))?;
+            let address = line
+                .parse()
+                .with_context(|| format!("'{line}' is no address"))?;
+            addresses.push(address);
+        }
+        Ok(Self { process, addresses })
     }
 
     /// Bytes of its memory that are resident now, as the kernel counts them.

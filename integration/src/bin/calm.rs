@@ -4,13 +4,13 @@
 //! cargo run --release -p integration --bin calm [-- ROUNDS]
 //! ```
 //!
-//! Throughput over real sockets: one process serves on one thread and is the bottleneck, another asks. What is judged is
-//! requests per second of the server's own processor time, which is the throughput of a core that does nothing else: what
-//! other processes take of a shared machine is in neither. The rate by the clock is printed beside it. Rounds are short and
-//! their order changes, so that a machine that grows slower or faster favours neither; figures are medians of the rounds'
-//! ratios. `Router::layer` puts a layer around each route, which
-//! takes its share even for one that does nothing (`idle layer`); judged is ours around the whole router. Allocations: the same
-//! request, in process, counted.
+//! Throughput over real sockets: one process serves all the sites on one thread, another asks one of them at a time; two
+//! processes of the very same code differ by more than what is looked for. What is judged is requests per second of the
+//! server's own processor time, which is the throughput of a core that does nothing else: what other processes take of a
+//! shared machine is in neither. The rate by the clock is printed beside it. Rounds are short and their order changes, so that
+//! a machine that grows slower or faster favours neither; figures are medians of the rounds' ratios. `Router::layer` puts a
+//! layer around each route, which takes its share even for one that does nothing (`idle layer`); judged is ours around the
+//! whole router. Then the same request in process, without sockets and hyper: its nanoseconds, and its allocations, counted.
 
 use std::{
     alloc::System,
@@ -38,17 +38,17 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<ExitCode> {
     match std::env::args().nth(1).as_deref() {
-        Some("bare") => serve(bare()).await.map(|()| ExitCode::SUCCESS),
-        Some("idle layer") => {
+        Some("sites") => {
             let nothing = layer_fn(|route: axum::routing::Route| route);
-            serve(bare().layer(nothing)).await.map(|()| ExitCode::SUCCESS)
-        }
-        Some("each route") => serve(layered()?.0).await.map(|()| ExitCode::SUCCESS),
-        Some("around") => {
             let flashback = Flashback::builder().build()?;
-            serve(flashback.layer().layer(bare()))
-                .await
-                .map(|()| ExitCode::SUCCESS)
+            // They bind in this order, that of `SITES`.
+            tokio::try_join!(
+                serve(bare()),
+                serve(bare().layer(nothing)),
+                serve(layered()?.0),
+                serve(flashback.layer().layer(bare())),
+            )?;
+            Ok(ExitCode::SUCCESS)
         }
         rounds => {
             let rounds = rounds
@@ -57,6 +57,7 @@ async fn main() -> anyhow::Result<ExitCode> {
                 .context("ROUNDS is a number")?
                 .unwrap_or(ROUNDS);
             let ratio = throughput(rounds).await?;
+            nanoseconds().await?;
             allocations().await?;
             Ok(verdict(
                 ratio >= BUDGET,
@@ -67,15 +68,12 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn throughput(rounds: usize) -> anyhow::Result<f64> {
-    let mut servers = Vec::new();
-    for which in SERVERS {
-        servers.push(Child::start(&[which]).await?);
-    }
-    let mut measured: [Vec<Round>; SERVERS.len()] = Default::default();
+    let server = Child::start(&["sites"], SITES.len()).await?;
+    let mut measured: [Vec<Round>; SITES.len()] = Default::default();
     for round in 0..=rounds {
-        for step in 0..SERVERS.len() {
-            let which = (round + step) % SERVERS.len();
-            let figures = load(&servers[which]).await?;
+        for step in 0..SITES.len() {
+            let which = (round + step) % SITES.len();
+            let figures = load(&server, server.addresses[which]).await?;
             // The first round warms all up and counts for nothing.
             if round > 0 {
                 measured[which].push(figures);
@@ -88,7 +86,7 @@ async fn throughput(rounds: usize) -> anyhow::Result<f64> {
         "", "processor", "ratio", "clock", "ratio"
     );
     let mut judged = 0.0;
-    for (name, rounds) in SERVERS.iter().zip(&measured) {
+    for (name, rounds) in SITES.iter().zip(&measured) {
         let middle = |of: fn(&Round) -> f64| median(&rounds.iter().map(of).collect::<Vec<_>>());
         let against = |of: fn(&Round) -> f64| {
             let ratios: Vec<f64> = rounds
@@ -111,7 +109,7 @@ async fn throughput(rounds: usize) -> anyhow::Result<f64> {
     Ok(judged)
 }
 
-/// What one server answered in one round.
+/// What one site answered in one round.
 struct Round {
     requests: u64,
     wall: Duration,
@@ -129,11 +127,11 @@ impl Round {
 }
 
 /// Asks over `CONNECTIONS` connections, each again as soon as it was answered.
-async fn load(server: &Child) -> anyhow::Result<Round> {
+async fn load(server: &Child, site: SocketAddr) -> anyhow::Result<Round> {
     let (began, before) = (Instant::now(), server.processor()?);
     let (mut connections, mut requests) = (JoinSet::new(), 0_u64);
     for _ in 0..CONNECTIONS {
-        connections.spawn(ask(server.address, began + ROUND));
+        connections.spawn(ask(site, began + ROUND));
     }
     while let Some(count) = connections.join_next().await {
         requests += count??;
@@ -208,6 +206,44 @@ async fn count(site: Router) -> anyhow::Result<f64> {
     Ok(sum as f64 / CALLS as f64)
 }
 
+/// Nanoseconds of one request in process, without sockets and hyper: what a layer adds, in the open.
+async fn nanoseconds() -> anyhow::Result<()> {
+    let nothing = layer_fn(|route: axum::routing::Route| route);
+    let flashback = Flashback::builder().build()?;
+    let (sites, around) = ([bare(), bare().layer(nothing), layered()?.0], flashback.layer().layer(bare()));
+    let mut measured: [Vec<f64>; SITES.len()] = Default::default();
+    for batch in 0..BATCHES {
+        for step in 0..SITES.len() {
+            let which = (batch + step) % SITES.len();
+            let took = match sites.get(which) {
+                Some(site) => time(site).await?,
+                None => time(&around).await?,
+            };
+            measured[which].push(took);
+        }
+    }
+    println!("nanoseconds of a request in process, medians of {BATCHES} batches of {BATCH}:");
+    for (name, batches) in SITES.iter().zip(&measured) {
+        println!("{name:<28} {:>10.0}", median(batches).unwrap_or_default());
+    }
+    Ok(())
+}
+
+async fn time<S>(site: &S) -> anyhow::Result<f64>
+where
+    S: tower::Service<Request<Body>, Response = axum::response::Response, Error = std::convert::Infallible> + Clone,
+{
+    let mut spent = Duration::ZERO;
+    for _ in 0..BATCH {
+        let (request, service) = (request()?, site.clone());
+        let began = Instant::now();
+        let response = service.oneshot(request).await?;
+        response.into_body().collect().await?;
+        spent += began.elapsed();
+    }
+    Ok(spent.as_nanos() as f64 / f64::from(BATCH))
+}
+
 /// The same that goes over the sockets.
 fn request() -> anyhow::Result<Request<Body>> {
     let mut request = Request::get("/");
@@ -227,10 +263,12 @@ const REQUEST: &str = "GET / HTTP/1.1\r\nhost: localhost\r\n\
     sec-fetch-dest: document\r\nsec-fetch-mode: navigate\r\nsec-fetch-site: none\r\n\r\n";
 
 /// The last one is judged.
-const SERVERS: [&str; 4] = ["bare", "idle layer", "each route", "around"];
-const ROUNDS: usize = 41;
-const ROUND: Duration = Duration::from_millis(300);
+const SITES: [&str; 4] = ["bare", "idle layer", "each route", "around"];
+const ROUNDS: usize = 101;
+const ROUND: Duration = Duration::from_millis(150);
 const CONNECTIONS: usize = 32;
 const WARM: usize = 200;
 const CALLS: usize = 5_000;
+const BATCHES: usize = 200;
+const BATCH: u32 = 500;
 const BUDGET: f64 = 0.97;

@@ -77,10 +77,10 @@ async fn broker() -> anyhow::Result<()> {
 }
 
 async fn measure(sockets: usize) -> anyhow::Result<ExitCode> {
-    let broker = Child::start(&["broker"]).await?;
-    let mut open = join(broker.address, 0, WARM).await?;
+    let broker = Child::start(&["broker"], 1).await?;
+    let mut open = join(broker.addresses[0], 0, WARM).await?;
     let before = broker.resident()?;
-    open.extend(join(broker.address, WARM, sockets).await?);
+    open.extend(join(broker.addresses[0], WARM, sockets).await?);
     let after = broker.resident()?;
     let each = after.saturating_sub(before) / sockets as u64;
     println!(
