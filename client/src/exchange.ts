@@ -35,7 +35,7 @@ export function handle(of: Swarm, input: Input, now: number): void {
       break;
     case In.Lost:
       of.joined = false;
-      of.hope = now;
+      of.hope = -Infinity;
       break;
     case In.Opened:
       if (them) {
@@ -71,7 +71,7 @@ export function handle(of: Swarm, input: Input, now: number): void {
   seek(of, now);
   reserve(of);
   // Ahead of the asking: what the neighbours have failed for too long, they are not asked for again.
-  fetchAll(of, now);
+  fetchAll(of, now, input.kind === In.Tick);
   askAll(of, now);
 }
 
@@ -87,7 +87,7 @@ function told(of: Swarm, message: Told, now: number): void {
       of.id = message.id;
       of.joined = true;
       of.plain = message.others === 0;
-      of.hope = of.plain ? now : now + JOIN_PATIENCE;
+      of.hope = now + JOIN_PATIENCE;
       // The first ones come without being asked for.
       of.seek = now + SEEK;
       break;

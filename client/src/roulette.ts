@@ -4,10 +4,9 @@
 import { balance } from "./ledger";
 import type { Neighbour } from "./neighbour";
 
-/** The rarest of three taken at random: spreads what is rare without everybody running for the same chunk. */
+/** The rarest, of equals any: what is spread thin is spread first, while somebody has the credit to give it. */
 export function whichChunk(candidates: readonly number[], holders: (chunk: number) => number, random: () => number): number | undefined {
-  const drawn = [0, 0, 0].map(() => candidates[Math.floor(random() * candidates.length)]!);
-  return candidates.length > 0 ? least(drawn, holders) : undefined;
+  return least(candidates, (chunk) => holders(chunk) + random());
 }
 
 /** Milliseconds of waiting that weigh as much as one unit of credit. */

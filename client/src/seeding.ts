@@ -11,10 +11,10 @@ import { Talk } from "./signal";
 import { keep, linked, tell, type Swarm } from "./state";
 import { In, Out, type Input } from "./step";
 
-/** Requests to the origin at a time, and chunks of each (256 KiB), for a visitor who came to an empty room. */
+/** Requests to the origin at a time of a visitor for whom there is nobody else, and chunks of each (256 KiB). */
 const FETCHES = 4;
 const RUN = 16;
-/** Chunks of the one request of any other visitor: what the swarm failed, and no more. */
+/** Chunks of a request for what the swarm failed: with one of them a look, 128 KB a second. */
 const SEED = 2;
 /** Milliseconds for which no neighbour may be expected to give a chunk: origins melt under visitors who are impatient. */
 const PATIENCE = 1500;
@@ -51,17 +51,20 @@ export function take(of: Swarm, chunk: number, bytes: Uint8Array<ArrayBuffer>): 
 
 /**
  * Gives abandoned chunks to the origin, neighbouring ones in one request: the most urgent, or, where there are
- * neighbours, a few from anywhere. In order, two newcomers would fetch the same and have nothing for each other.
+ * neighbours, a few from anywhere. In order, two newcomers would fetch the same and have nothing for each other. Where there
+ * is still hope, one request with every look; for one with whom nobody links it grows, second by second, up to 1 MB/s.
  */
-export function fetchAll(of: Swarm, now: number): void {
-  const plain = of.plain || (!linked(of).length && now >= of.hope);
-  const wanted = [...of.wanted];
-  if (!plain) wanted.sort(() => of.random() - 0.5);
-  for (const [chunk, entry] of wanted) {
-    if (of.fetches >= (plain ? FETCHES : 1)) return;
-    if (!abandoned(of, entry, plain, chunk, now)) continue;
+export function fetchAll(of: Swarm, now: number, look: boolean): void {
+  const alone = of.plain ? Infinity : linked(of).length ? 0 : now - of.hope;
+  const most = Math.min(RUN, SEED * 2 ** (alone / 1000));
+  const wanted = [...of.wanted.keys()];
+  if (alone <= 0) wanted.sort(() => of.random() - 0.5);
+  for (const chunk of wanted) {
+    if (of.fetches >= (alone < Infinity ? +look : FETCHES)) return;
+    const count = run(of, alone > 0, chunk, most, now);
+    if (!count) continue;
     of.fetches++;
-    of.outputs.push({ kind: Out.Fetch, chunk, count: run(of, plain, chunk, now) });
+    of.outputs.push({ kind: Out.Fetch, chunk, count });
   }
 }
 
@@ -72,8 +75,8 @@ export function ended(of: Swarm, { chunk, count, again }: Input & { kind: In.End
     const entry = of.wanted.get(one);
     if (entry?.from !== Bringer.Origin) continue;
     entry.from = Bringer.Nobody;
-    entry.later = now + (again ?? 0);
-    if (again === undefined || ++entry.refusals >= REFUSALS) giveUp(of, one);
+    if (again !== undefined && ++entry.refusals < REFUSALS) entry.later = now + again;
+    else giveUp(of, one);
   }
 }
 
@@ -83,16 +86,16 @@ export function giveUp(of: Swarm, chunk: number): void {
   of.outputs.push({ kind: Out.Failed, chunk });
 }
 
-/** Marks `chunk` and some that follow it in the same object and state; gives their number. */
-function run(of: Swarm, plain: boolean, chunk: number, now: number): number {
+/** Marks `chunk` and what follows it in the same object, `most` in all, as far as they are abandoned; gives their number. */
+function run(of: Swarm, plain: boolean, chunk: number, most: number, now: number): number {
   const object = objectOf(of.manifest, chunk);
-  let next = chunk;
-  for (; next < chunk + (plain ? RUN : SEED) && objectOf(of.manifest, next) === object; next++) {
-    const entry = of.wanted.get(next);
-    if (!entry || !abandoned(of, entry, plain, next, now)) break;
+  let count = 0;
+  for (; count < most && objectOf(of.manifest, chunk + count) === object; count++) {
+    const entry = of.wanted.get(chunk + count);
+    if (!entry || !abandoned(of, entry, plain, chunk + count, now)) break;
     entry.from = Bringer.Origin;
   }
-  return next - chunk;
+  return count;
 }
 
 /** Whether the neighbours had their chance. */

@@ -40,7 +40,7 @@ export interface Swarm {
   id: number;
   /** Whether there is a broker. */
   joined: boolean;
-  /** Until when, without neighbours, they are still hoped for. */
+  /** Until when, without neighbours, they are still hoped for; `-Infinity` without a broker. */
   hope: number;
   /** There was nobody to hope for: what no neighbour gives is fetched at once, until the page has what it wants. */
   plain: boolean;

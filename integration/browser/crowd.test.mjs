@@ -37,10 +37,11 @@ async function arrivals(site, page, count, apart, arrived = () => {}) {
  */
 async function share(visitor) {
   const stats = await visitor.stats();
+  const ranges = await visitor.ranges();
   const sum = (paths) => paths.reduce((bytes, path) => bytes + file(path).length, 0);
   const past = sum(visitor.received.filter(({ path, worker }) => visitor.expected.includes(path) && !worker).map(({ path }) => path));
   const whole = Math.max(stats.peer + stats.origin + past, sum(visitor.expected));
-  return { ...stats, past, whole, share: Number((stats.peer / whole).toFixed(3)) };
+  return { ...stats, ranges, past, whole, share: Number((stats.peer / whole).toFixed(3)) };
 }
 
 /** Everything that holds of every visitor of a crowd, told first. */

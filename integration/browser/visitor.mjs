@@ -46,6 +46,8 @@ export async function visit(browser, site, { path, pictures }, { before, query =
     stats: () => page.evaluate(() => window.flashback?.stats()),
     state: () => page.evaluate(() => ({ state: window.flashback?.state, reason: window.flashback?.reason })),
     samples: () => page.evaluate(() => window.samples),
+    /** What was fetched of held objects by HTTP ranges: requests, bytes, and when the first was made, in milliseconds. */
+    ranges: () => page.evaluate(ranges),
     range: (path, from, to) => page.evaluate(part, { path, from, to }),
     close: () => context.close(),
   };
@@ -118,6 +120,12 @@ function sample() {
     const stats = window.flashback?.stats();
     if (stats) samples.push({ at: Math.round(performance.now()), state: window.flashback.state, ...stats });
   }, 100);
+}
+
+function ranges() {
+  const made = performance.getEntriesByType("resource").filter(({ name }) => name.includes("/.flashback/object/"));
+  const bytes = made.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0);
+  return { requests: made.length, bytes, first: Math.round(made[0]?.startTime ?? 0) };
 }
 
 function missing() {

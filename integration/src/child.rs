@@ -34,9 +34,7 @@ impl Child {
                 .next_line()
                 .await?
                 .with_context(|| format!("the server {arguments:?} ended at once"))?;
-            let address = line
-                .parse()
-                .with_context(|| format!("'{line}' is no address"))?;
+            let address = line.parse().with_context(|| format!("'{line}' is no address"))?;
             addresses.push(address);
         }
         Ok(Self { process, addresses })

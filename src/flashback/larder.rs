@@ -95,8 +95,8 @@ impl Origin for Larder {
 
 /// Of the uplink, in tenths: the rest is for headers, which are not counted, and for pages that are not hot.
 const SHARE_TENTHS: u64 = 9;
-/// Spare chunks of an uplink that may be busy with other things take a tenth of the pace, and the neighbours carry the
-/// rest. With a fortieth, a visitor whom nobody links with waits for half a minute.
-const UNASKED: usize = 10;
+/// Spare chunks of an uplink that may be busy with other things take a fortieth of the pace: two a second at the floor,
+/// enough that no room runs out of credit, and too few to beat the neighbours to what they hold.
+const UNASKED: usize = 40;
 /// With this 76 newcomers a second get their seeds; it is a tenth of what the smallest servers are connected with.
 const FLOOR: BitRate = BitRate::from_bits_per_second(10_000_000);

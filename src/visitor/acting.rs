@@ -131,6 +131,7 @@ impl Carry {
                     self.tell_outcome(visitor, introducer, Outcome::Open, after);
                 }
                 self.course.gauge.links(self.circle.open());
+                self.way_out.progressed(Instant::now());
                 self.input(Input::Opened(visitor));
             }
             Event::Heard(bytes) => self.said(visitor, bytes),

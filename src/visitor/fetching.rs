@@ -55,7 +55,8 @@ impl Carry {
 
     pub(super) fn stored(&mut self, by_neighbour: bool) {
         let stored = self.swarm.page().stored();
-        if self.visit.stored(stored, by_neighbour, &self.course.gauge) {
+        // Without a link, what the origin has to spare is no progress: it would come to the whole page chunk by chunk.
+        if self.visit.stored(stored, by_neighbour, &self.course.gauge) && self.circle.open() > 0 {
             self.way_out.progressed(Instant::now());
         }
     }
@@ -79,6 +80,7 @@ impl Carry {
             && self.ranges < allowed.requests
             && let Some((path, bytes, length, chunks)) = self.next_range(allowed.run)
         {
+            self.way_out.defer(allowed.pause, now);
             self.ranges += 1;
             self.visit.ranges += 1;
             let site = self.course.site.clone();

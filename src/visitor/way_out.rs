@@ -14,7 +14,7 @@ use super::site::Site;
 /// When to ask, and for how much. It decides; `carry.rs` asks.
 #[derive(Debug)]
 pub(super) struct WayOut {
-    /// When the last verified byte came, or the wait began.
+    /// When the last verified byte came, a link opened, or the wait began.
     progress: Instant,
     /// Each visitor has its own, so that those who wait for the same do not ask at once.
     patience: Duration,
@@ -35,11 +35,12 @@ pub(super) struct Hope {
     pub(super) opening: usize,
 }
 
-/// Requests at a time, and chunks of each.
+/// Requests at a time, chunks of each, and how long to wait until the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Allowance {
     pub(super) requests: usize,
     pub(super) run: u32,
+    pub(super) pause: Duration,
 }
 
 impl WayOut {
@@ -52,7 +53,7 @@ impl WayOut {
         }
     }
 
-    /// Something verified has come.
+    /// There is hope: a link has opened, or something verified has come while there was one.
     pub(super) fn progressed(&mut self, now: Instant) {
         self.progress = now;
     }
@@ -64,10 +65,15 @@ impl WayOut {
 
     /// What may be asked now; none while there is hope.
     pub(super) fn allowance(&self, hope: Hope, now: Instant) -> Option<Allowance> {
-        (now >= self.wake(hope)).then_some(if hope.broker || hope.links > 0 {
-            A_LITTLE
-        } else {
-            EVERYTHING
+        (now >= self.wake(hope)).then_some(match hope {
+            Hope { links: 1.., .. }
+            | Hope {
+                broker: true,
+                seeds: false,
+                ..
+            } => A_LITTLE,
+            Hope { broker: true, .. } => ALONE,
+            _ => EVERYTHING,
         })
     }
 
@@ -124,14 +130,30 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const UNSEEDED: u32 = 8;
 /// Longer than a page waits: an ordinary request, which is never deferred, is better then.
 const DEFER_MAX: Duration = Duration::from_secs(5);
-const A_LITTLE: Allowance = Allowance { requests: 1, run: 2 };
-const EVERYTHING: Allowance = Allowance { requests: 4, run: 16 };
+const LOOK: Duration = Duration::from_millis(250);
+/// What the swarm failed, at 128 KB a second: whoever waits for the others' credit goes on waiting for it.
+const A_LITTLE: Allowance = Allowance {
+    requests: 1,
+    run: 2,
+    pause: LOOK,
+};
+/// With whom nobody links yet gets 1 MB a second, as an ordinary link would bring; it may be linked with meanwhile.
+const ALONE: Allowance = Allowance {
+    requests: 1,
+    run: 16,
+    pause: LOOK,
+};
+const EVERYTHING: Allowance = Allowance {
+    requests: 4,
+    run: 16,
+    pause: Duration::ZERO,
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ALONE: Hope = Hope {
+    const FORSAKEN: Hope = Hope {
         broker: false,
         seeds: false,
         links: 0,
@@ -141,8 +163,11 @@ mod tests {
     #[test]
     fn who_has_no_hope_asks_for_everything_at_once() {
         let now = Instant::now();
-        assert_eq!(WayOut::new(0.5, now).allowance(ALONE, now), Some(EVERYTHING));
-        let opening = Hope { opening: 1, ..ALONE };
+        assert_eq!(WayOut::new(0.5, now).allowance(FORSAKEN, now), Some(EVERYTHING));
+        let opening = Hope {
+            opening: 1,
+            ..FORSAKEN
+        };
         assert_eq!(WayOut::new(0.5, now).allowance(opening, now), None);
     }
 
@@ -153,7 +178,7 @@ mod tests {
             broker: true,
             seeds: true,
             links: 2,
-            ..ALONE
+            ..FORSAKEN
         };
         let mut way_out = WayOut::new(0.5, now);
         assert_eq!(way_out.allowance(hope, now + PATIENCE / 2), None);
@@ -168,16 +193,29 @@ mod tests {
     }
 
     #[test]
+    fn whom_nobody_links_with_asks_for_more() {
+        let now = Instant::now();
+        let hope = Hope {
+            broker: true,
+            seeds: true,
+            ..FORSAKEN
+        };
+        let way_out = WayOut::new(0.5, now);
+        assert_eq!(way_out.allowance(hope, now + PATIENCE / 2), None);
+        assert_eq!(way_out.allowance(hope, now + PATIENCE), Some(ALONE));
+    }
+
+    #[test]
     fn who_was_sent_away_comes_back_when_told() {
         let now = Instant::now();
         let mut way_out = WayOut::new(0.5, now);
         way_out.defer(Duration::from_secs(1), now);
-        assert_eq!(way_out.allowance(ALONE, now), None);
+        assert_eq!(way_out.allowance(FORSAKEN, now), None);
         assert_eq!(
-            way_out.allowance(ALONE, now + Duration::from_secs(1)),
+            way_out.allowance(FORSAKEN, now + Duration::from_secs(1)),
             Some(EVERYTHING)
         );
         way_out.defer(Duration::from_secs(3_600), now);
-        assert!(way_out.allowance(ALONE, now + DEFER_MAX).is_some());
+        assert!(way_out.allowance(FORSAKEN, now + DEFER_MAX).is_some());
     }
 }

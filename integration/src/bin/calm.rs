@@ -210,7 +210,10 @@ async fn count(site: Router) -> anyhow::Result<f64> {
 async fn nanoseconds() -> anyhow::Result<()> {
     let nothing = layer_fn(|route: axum::routing::Route| route);
     let flashback = Flashback::builder().build()?;
-    let (sites, around) = ([bare(), bare().layer(nothing), layered()?.0], flashback.layer().layer(bare()));
+    let (sites, around) = (
+        [bare(), bare().layer(nothing), layered()?.0],
+        flashback.layer().layer(bare()),
+    );
     let mut measured: [Vec<f64>; SITES.len()] = Default::default();
     for batch in 0..BATCHES {
         for step in 0..SITES.len() {
@@ -231,7 +234,8 @@ async fn nanoseconds() -> anyhow::Result<()> {
 
 async fn time<S>(site: &S) -> anyhow::Result<f64>
 where
-    S: tower::Service<Request<Body>, Response = axum::response::Response, Error = std::convert::Infallible> + Clone,
+    S: tower::Service<Request<Body>, Response = axum::response::Response, Error = std::convert::Infallible>
+        + Clone,
 {
     let mut spent = Duration::ZERO;
     for _ in 0..BATCH {
