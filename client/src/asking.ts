@@ -40,9 +40,10 @@ export function askAll(of: Swarm, now: number): void {
 function ask(of: Swarm, them: Neighbour, now: number): void {
   const open = unassigned(of).filter((chunk) => them.held.has(chunk));
   const rest = open.filter((chunk) => !of.spare.includes(chunk));
-  const chunk = whichChunk(rest.length ? rest : open, (one) => holders(of, one), of.random);
-  const entry = of.wanted.get(chunk!);
-  if (chunk === undefined || !entry) return;
+  const chunk = whichChunk(rest.length ? rest : open, (one) => holders(of, one), of.random)!;
+  // None of them, if there is none to choose.
+  const entry = of.wanted.get(chunk);
+  if (!entry) return;
   entry.from = Bringer.Peer;
   them.ask = { chunk, heard: now };
   // What it was asked for already, it need not be told again.

@@ -24,6 +24,8 @@ import { In, type Input, type Output, type Told } from "./step";
 
 /** So many times longer is one borne with that gave something before: it may have others to give to, and a slow uplink. */
 const KNOWN = 8;
+/** New chunks that are told of at once. */
+const NEWS = 4;
 /** Messages of one neighbour between two looks, blocks not counted: on a link of 100 Mbit/s an honest one says 190. */
 const WORDS_MOST = 500;
 
@@ -63,11 +65,12 @@ export function handle(of: Swarm, input: Input, now: number): void {
       ended(of, input, now);
       break;
     case In.Tick:
-      announce(of);
       // In this order: an ask that is taken elsewhere is not unanswered any more.
       letGo(of, now);
       expire(of, now);
   }
+  // With every look, and sooner where a fast link brings much: who does not know of it asks for the same.
+  if (input.kind === In.Tick || of.fresh.size >= NEWS) announce(of);
   seek(of, now);
   reserve(of);
   // Ahead of the asking: what the neighbours have failed for too long, they are not asked for again.

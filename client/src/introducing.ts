@@ -29,9 +29,12 @@ const MADE_MOST = 64;
 /** Milliseconds for which the broker is left alone, at most. */
 const REST_MOST = 32_000;
 
-/** Asks for neighbours that lack: one neighbour after the other to introduce some, and when all were asked, the broker. */
+/**
+ * Asks for neighbours that lack: one neighbour after the other to introduce some, and when all were asked, the broker. Who has
+ * to ask the origin has neighbours without credit, and seeks another beside them.
+ */
 export function seek(of: Swarm, now: number): void {
-  const count = LINKS - of.neighbours.size;
+  const count = LINKS + of.fetches - of.neighbours.size;
   if (count <= 0 || of.wanted.size === 0 || now < of.seek) return;
   const them = linked(of).find(({ greeted, sought }) => greeted && !sought);
   if (them) {

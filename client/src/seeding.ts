@@ -11,13 +11,15 @@ import { Talk } from "./signal";
 import { keep, linked, tell, type Swarm } from "./state";
 import { In, Out, type Input } from "./step";
 
-/** Requests to the origin at a time of a visitor for whom there is nobody else, and chunks of each (256 KiB). */
+/** Requests to the origin at a time of a visitor for whom there is nobody else, each for all that it lacks of an object. */
 const FETCHES = 4;
-const RUN = 16;
 /** Chunks of a request for what the swarm failed: with one of them a look, 128 KB a second. */
 const SEED = 2;
-/** Milliseconds for which no neighbour may be expected to give a chunk: origins melt under visitors who are impatient. */
-const PATIENCE = 1500;
+/**
+ * Milliseconds for which no neighbour may be expected to give a chunk: four chances to ask elsewhere. Origins melt under
+ * visitors who are impatient.
+ */
+const PATIENCE = 2000;
 /** Neighbours in turn that may fail a chunk, and refusals of the origin, before the next way is taken. */
 const FAILURES = 4;
 const REFUSALS = 3;
@@ -52,11 +54,11 @@ export function take(of: Swarm, chunk: number, bytes: Uint8Array<ArrayBuffer>): 
 /**
  * Gives abandoned chunks to the origin, neighbouring ones in one request: the most urgent, or, where there are
  * neighbours, a few from anywhere. In order, two newcomers would fetch the same and have nothing for each other. Where there
- * is still hope, one request with every look; for one with whom nobody links it grows, second by second, up to 1 MB/s.
+ * is still hope, one request with every look; for one with whom nobody links it doubles with every second.
  */
 export function fetchAll(of: Swarm, now: number, look: boolean): void {
   const alone = of.plain ? Infinity : linked(of).length ? 0 : now - of.hope;
-  const most = Math.min(RUN, SEED * 2 ** (alone / 1000));
+  const most = SEED * 2 ** (alone / 1000);
   const wanted = [...of.wanted.keys()];
   if (alone <= 0) wanted.sort(() => of.random() - 0.5);
   for (const chunk of wanted) {

@@ -65,7 +65,7 @@ export async function assertPictures(visitor) {
   }
 }
 
-/** The film's first ranges are right, and it plays. */
+/** The film's first ranges are right. */
 export async function assertFilm(visitor) {
   const film = file(FILM);
   for (const [from, to] of [[0, 65_535], [65_536, 400_000]]) {
@@ -73,7 +73,6 @@ export async function assertFilm(visitor) {
     const expected = { status: 206, range: `bytes ${from}-${to}/${film.length}`, digest: digest(film.subarray(from, to + 1)) };
     assert.deepEqual(answer, expected);
   }
-  await play(visitor);
 }
 
 /** Plays the film to its end. */

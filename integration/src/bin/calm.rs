@@ -10,7 +10,8 @@
 //! shared machine is in neither. The rate by the clock is printed beside it. Rounds are short and their order changes, so that
 //! a machine that grows slower or faster favours neither; figures are medians of the rounds' ratios. `Router::layer` puts a
 //! layer around each route, which takes its share even for one that does nothing (`idle layer`); judged is ours around the
-//! whole router. Then the same request in process, without sockets and hyper: its nanoseconds, and its allocations, counted.
+//! whole router. `bare again` is the first once more: as far as it is from 1, so far are the others from the truth. Then the
+//! same request in process, without sockets and hyper: its nanoseconds, and its allocations, counted.
 
 use std::{
     alloc::System,
@@ -43,6 +44,7 @@ async fn main() -> anyhow::Result<ExitCode> {
             let flashback = Flashback::builder().build()?;
             // They bind in this order, that of `SITES`.
             tokio::try_join!(
+                serve(bare()),
                 serve(bare()),
                 serve(bare().layer(nothing)),
                 serve(layered()?.0),
@@ -267,7 +269,7 @@ const REQUEST: &str = "GET / HTTP/1.1\r\nhost: localhost\r\n\
     sec-fetch-dest: document\r\nsec-fetch-mode: navigate\r\nsec-fetch-site: none\r\n\r\n";
 
 /// The last one is judged.
-const SITES: [&str; 4] = ["bare", "idle layer", "each route", "around"];
+const SITES: [&str; 5] = ["bare", "bare again", "idle layer", "each route", "around"];
 const ROUNDS: usize = 101;
 const ROUND: Duration = Duration::from_millis(150);
 const CONNECTIONS: usize = 32;
