@@ -13,14 +13,22 @@ pub(super) struct Audience {
     referrers: Referrers,
     /// The epoch that the newer sample began in.
     began: u32,
+    /// The last epoch in which the page was lively enough to look at its clients.
+    pub(super) lively: u32,
 }
 
 impl Audience {
     pub(super) fn new(epoch: u32) -> Self {
         Self {
             began: epoch,
+            lively: epoch,
             ..Self::default()
         }
+    }
+
+    /// The epoch that the newer sample began in.
+    pub(super) fn began(&self) -> u32 {
+        self.began
     }
 
     /// Counts a request by a client's name.

@@ -106,7 +106,7 @@ impl Baseline {
     ) -> History {
         let newest = grid.half(grid.longest(), series.epoch());
         let window = series.recent(grid).saturating_sub(since.requests) as f64;
-        let seconds = (past.known(newest, now.seconds) - since.seconds).max(0.0);
+        let seconds = (past.known(newest, now.seconds()) - since.seconds).max(0.0);
         History {
             requests: f64::from(self.0) + window,
             seconds,

@@ -16,8 +16,16 @@ impl Clock {
     /// The moment that the caller's `now` is, and never one much before the latest.
     pub(super) fn moment(&self, plan: &Plan, now: Time) -> Moment {
         let fallen = self.fallen.load(Relaxed);
-        let moment = plan.grid.moment(now.saturating_add(Time::from_nanos(fallen)));
         let latest = self.latest.load(Relaxed);
+        let now = if fallen == 0 {
+            now
+        } else {
+            now.saturating_add(Time::from_nanos(fallen))
+        };
+        let moment = plan.grid.moment_near(now, latest);
+        if moment.epoch == latest {
+            return moment;
+        }
         if moment.epoch > latest {
             self.latest.fetch_max(moment.epoch, Relaxed);
         } else if moment.epoch.saturating_add(LATE) < latest {

@@ -1,5 +1,6 @@
 //! All pages of a site: shards behind locks, the site as a whole, and the changes that wait to be told.
 
+mod batch;
 mod recall;
 mod room;
 
@@ -109,7 +110,10 @@ impl Crowds {
     /// Counts a request and tells the state of its page. A known page needs no allocation.
     pub fn observe(&self, now: Time, sighting: &Sighting<'_>) -> State {
         let now = self.clock.moment(&self.plan, now);
-        let name = sighting.name(&self.plan.naming);
+        self.count(now, sighting.name(&self.plan.naming), sighting)
+    }
+
+    fn count(&self, now: Moment, name: u64, sighting: &Sighting<'_>) -> State {
         let client = self.plan.naming.client(sighting.client);
         let mut guard = lock(self.shard(name));
         let shard = &mut *guard;
@@ -269,7 +273,7 @@ impl Crowds {
     }
 
     fn shard(&self, name: u64) -> &Mutex<Shard> {
-        &self.shards[(name >> 32) as usize % SHARDS]
+        &self.shards[shard_of(name)]
     }
 
     /// Tracks a page that is new, as it was forced if it was.
@@ -329,7 +333,7 @@ impl Crowds {
         let mut site = lock(&self.site);
         let requests = epochs.values().sum();
         for (epoch, count) in epochs {
-            site.observe_many(&self.plan, Moment { epoch, ..now }, count);
+            site.observe_many(&self.plan, now.counting(epoch), count);
         }
         site.meet(requests, &clients);
         let judged = site.judge(&self.plan, now, |_| true);
@@ -344,6 +348,10 @@ impl Crowds {
 /// A shard that panicked holds counts, which are as good as before.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn shard_of(name: u64) -> usize {
+    (name >> 32) as usize % SHARDS
 }
 
 /// Locks that requests are spread over: many more than cores.

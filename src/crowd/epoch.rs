@@ -19,10 +19,22 @@ pub(super) struct Grid {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
     pub(super) at: Time,
+    /// Time since the detector's start.
+    since: Time,
     /// Number of the shortest half epoch that holds it.
     pub(super) epoch: u32,
-    /// Seconds since the detector's start.
-    pub(super) seconds: f64,
+}
+
+impl Moment {
+    /// Seconds since the detector's start: most requests never ask.
+    pub(super) fn seconds(&self) -> f64 {
+        self.since.as_secs_f64()
+    }
+
+    /// The same instant, for what is counted late, in an epoch that is over.
+    pub(super) fn counting(self, epoch: u32) -> Self {
+        Self { epoch, ..self }
+    }
 }
 
 impl Grid {
@@ -41,14 +53,24 @@ impl Grid {
     }
 
     pub(super) fn moment(&self, now: Time) -> Moment {
+        self.moment_near(now, 0)
+    }
+
+    /// The same, the faster if the epoch is the one expected: multiplying is cheaper than dividing.
+    pub(super) fn moment_near(&self, now: Time, expected: u32) -> Moment {
         let since = now.saturating_sub(self.start);
         // 584 years of nanoseconds fit; dividing 128 bits would cost more than all else here.
         let nanoseconds = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
-        let epoch = (nanoseconds / self.base).min(LAST.into()) as u32;
+        let begun = self.base.saturating_mul(expected.into());
+        let epoch = if nanoseconds >= begun && nanoseconds - begun < self.base {
+            expected
+        } else {
+            (nanoseconds / self.base).min(LAST.into()) as u32
+        };
         Moment {
             at: now,
+            since,
             epoch,
-            seconds: since.as_secs_f64(),
         }
     }
 
@@ -88,9 +110,8 @@ impl Grid {
 #[repr(C)]
 pub(super) struct Series {
     epoch: u32,
-    /// Requests in the shortest half epoch now, not yet in the heads: one increment per request, whatever the scales.
-    fresh: u32,
     /// Each scale's half epoch under way and the two before it: what most requests need, in one line of the cache.
+    /// Requests count in the first alone; the others get them when the shortest half epoch is over.
     heads: [Head; MAX_SCALES],
     /// All whole half epochs; the place of the one under way is empty.
     rings: [[u32; HALVES]; MAX_SCALES],
@@ -108,7 +129,6 @@ impl Series {
     pub(super) fn new(epoch: u32) -> Self {
         Self {
             epoch,
-            fresh: 0,
             heads: [Head::default(); MAX_SCALES],
             rings: [[0; HALVES]; MAX_SCALES],
         }
@@ -116,13 +136,19 @@ impl Series {
 
     /// Counts requests in the epoch that was last advanced to.
     pub(super) fn add(&mut self, requests: u32) -> u32 {
-        self.fresh = self.fresh.saturating_add(requests);
-        self.fresh
+        let fresh = &mut self.heads[0].now;
+        *fresh = fresh.saturating_add(requests);
+        *fresh
     }
 
     /// The epoch that requests are counted in.
     pub(super) fn epoch(&self) -> u32 {
         self.epoch
+    }
+
+    /// Reads what moving on would write first.
+    pub(super) fn warm(&self) -> u32 {
+        self.rings[0][self.epoch as usize % HALVES]
     }
 
     /// Moves on to an epoch. A past one changes nothing: late requests count where the series stands. `left` is told
@@ -131,10 +157,13 @@ impl Series {
         if epoch <= self.epoch {
             return;
         }
+        let fresh = self.heads[0].now;
         for scale in grid.scales() {
             let (from, to) = (grid.half(scale, self.epoch), grid.half(scale, epoch));
             let (head, ring) = (&mut self.heads[scale], &mut self.rings[scale]);
-            head.now = head.now.saturating_add(self.fresh);
+            if scale > 0 {
+                head.now = head.now.saturating_add(fresh);
+            }
             let steps = to - from;
             if steps == 0 {
                 continue;
@@ -159,8 +188,12 @@ impl Series {
                 left(0, steps - HALVES as u32);
             }
         }
-        self.fresh = 0;
         self.epoch = epoch;
+    }
+
+    /// Requests that a scale's head does not hold yet.
+    fn pending(&self, scale: usize) -> u32 {
+        if scale == 0 { 0 } else { self.heads[0].now }
     }
 
     /// The last eight epochs of a scale, oldest first, in a phase: 0 or 1. The last is under way.
@@ -175,7 +208,7 @@ impl Series {
             let ahead = phase == 1 && place == DEPTH - 1;
             ring[first % HALVES].saturating_add(if ahead { 0 } else { ring[second % HALVES] })
         });
-        counts[DEPTH - 1] = u32::saturating_add(counts[DEPTH - 1], self.fresh);
+        counts[DEPTH - 1] = u32::saturating_add(counts[DEPTH - 1], self.pending(scale));
         Window {
             counts,
             last: i64::from(newest) - 1 + i64::from(phase),
@@ -185,13 +218,16 @@ impl Series {
     /// Requests in the last epoch's length, sliding; `part` of the half epoch under way has passed.
     pub(super) fn sliding(&self, scale: usize, part: f64) -> f64 {
         let Head { now, before, earlier } = self.heads[scale];
-        f64::from(earlier) * (1.0 - part) + f64::from(before) + f64::from(now) + f64::from(self.fresh)
+        f64::from(earlier) * (1.0 - part)
+            + f64::from(before)
+            + f64::from(now)
+            + f64::from(self.pending(scale))
     }
 
     /// The largest count of an epoch that is whole or under way.
     pub(super) fn latest(&self, scale: usize) -> u32 {
         let Head { now, before, earlier } = self.heads[scale];
-        let recent = now.saturating_add(self.fresh);
+        let recent = now.saturating_add(self.pending(scale));
         before.saturating_add(recent.max(earlier))
     }
 
@@ -199,7 +235,7 @@ impl Series {
     pub(super) fn recent(&self, grid: &Grid) -> u64 {
         let longest = grid.longest();
         let whole = self.rings[longest].iter().map(|count| u64::from(*count));
-        whole.sum::<u64>() + u64::from(self.heads[longest].now) + u64::from(self.fresh)
+        whole.sum::<u64>() + u64::from(self.heads[longest].now) + u64::from(self.pending(longest))
     }
 }
 

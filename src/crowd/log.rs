@@ -55,6 +55,21 @@ impl<'a> Line<'a> {
     /// # Errors
     /// The first part of the line that is not of its form.
     pub fn parse(line: &'a str) -> Result<Self, LineError> {
+        Self::parse_with(line, |stamp| time(stamp).ok_or(LineError::Time))
+    }
+
+    /// The same for a line whose time was read before, with [`time_of`] or [`Stamps::time_of`].
+    ///
+    /// # Errors
+    /// The first part of the line, but for its time, that is not of its form.
+    pub fn parse_at(line: &'a str, time: Time) -> Result<Self, LineError> {
+        Self::parse_with(line, |_| Ok(time))
+    }
+
+    fn parse_with(
+        line: &'a str,
+        time: impl FnOnce(&[u8]) -> Result<Time, LineError>,
+    ) -> Result<Self, LineError> {
         if line.len() > MAX_LINE {
             return Err(LineError::Long);
         }
@@ -79,7 +94,7 @@ impl<'a> Line<'a> {
             .map(|(text, _)| text)
             .filter(|text| !matches!(*text, "-" | ""));
         let (method, path, query) = parts(request).ok_or(LineError::Request)?;
-        let time = time(stamp.as_bytes()).ok_or(LineError::Time)?;
+        let time = time(stamp.as_bytes())?;
         Ok(Self {
             host,
             client,
@@ -109,9 +124,25 @@ impl<'a> Line<'a> {
 /// When a line's request came, read without the rest of the line; the rest may be none that [`Line::parse`] takes.
 #[must_use]
 pub fn time_of(line: &[u8]) -> Option<Time> {
-    let from = line.iter().position(|byte| *byte == b'[')? + 1;
-    let (stamp, rest) = line[from..].split_at_checked(STAMP)?;
-    (rest.first() == Some(&b']')).then(|| time(stamp)).flatten()
+    stamp_of(line).and_then(|stamp| time(stamp))
+}
+
+/// Reads the times of lines that come one after the other: most have the stamp of the one before.
+#[derive(Clone, Debug, Default)]
+pub struct Stamps {
+    last: [u8; STAMP],
+    time: Option<Time>,
+}
+
+impl Stamps {
+    /// As [`time_of`].
+    pub fn time_of(&mut self, line: &[u8]) -> Option<Time> {
+        let stamp = stamp_of(line)?;
+        if *stamp != self.last {
+            (self.last, self.time) = (*stamp, time(stamp));
+        }
+        self.time
+    }
 }
 
 /// A line of bytes as text: logs hold what strangers sent.
@@ -178,6 +209,12 @@ fn parts(request: &str) -> Option<(&str, &str, Option<&str>)> {
         .split_once('?')
         .map_or((target, None), |(path, query)| (path, Some(query)));
     (sound && !method.is_empty()).then_some((method, path, query))
+}
+
+fn stamp_of(line: &[u8]) -> Option<&[u8; STAMP]> {
+    let from = line.iter().position(|byte| *byte == b'[')? + 1;
+    let (stamp, rest) = line[from..].split_first_chunk()?;
+    (rest.first() == Some(&b']')).then_some(stamp)
 }
 
 /// `10/Oct/2000:13:55:36 -0700` as time since 1970.
@@ -302,7 +339,10 @@ mod tests {
             let stamp = format!("{}/{}/{}:{} +0000", &date[5..7], &date[8..11], &date[12..16], &date[17..25]);
             let read = Some(Time::from_secs(seconds));
             prop_assert_eq!(time(stamp.as_bytes()), read);
-            prop_assert_eq!(time_of(format!("host - - [{stamp}] more").as_bytes()), read);
+            let line = format!("host - - [{stamp}] more");
+            prop_assert_eq!(time_of(line.as_bytes()), read);
+            let mut stamps = Stamps::default();
+            prop_assert_eq!([(); 2].map(|()| stamps.time_of(line.as_bytes())), [read; 2]);
         }
 
         #[test]

@@ -58,7 +58,7 @@ impl Look<'_> {
         let seconds = self.grid.seconds(scale);
         let since = Since {
             requests: window.since(low + 1),
-            seconds: (self.now.seconds - f64::from(onset) * seconds / 2.0).max(f64::EPSILON),
+            seconds: (self.now.seconds() - f64::from(onset) * seconds / 2.0).max(f64::EPSILON),
         };
         let history = self
             .baseline
@@ -154,7 +154,7 @@ const SWING: f64 = 1.4;
 /// chance has had its turn.
 const TURNS: f64 = 3.5;
 /// Requests in an epoch that say anything at all.
-const FEW: f64 = 3.0;
+pub(super) const FEW: f64 = 3.0;
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,8 @@ use super::{
     baseline::{Baseline, Past},
     epoch::{Grid, HALVES, Moment, Series},
     key::Naming,
-    rule::{Look, Surge},
+    rule::{FEW, Look, Surge},
+    settings::MAX_SCALES,
 };
 
 /// Settings worked out once, for all pages.
@@ -18,6 +19,9 @@ pub(super) struct Plan {
     pub(super) grid: Grid,
     pub(super) past: Past,
     pub(super) naming: Naming,
+    /// Requests in an epoch of each scale from which a page is worth a look at its clients, and from which it is at the floor.
+    lively: [u32; MAX_SCALES],
+    floor: [u32; MAX_SCALES],
 }
 
 impl Plan {
@@ -25,7 +29,17 @@ impl Plan {
         let grid = Grid::new(&settings, start);
         let past = Past::new(&settings, remembered);
         let naming = Naming::new(seed, &settings.keep_query);
+        let requests = |rate: f64, few: f64| {
+            let mut counts = [u32::MAX; MAX_SCALES];
+            for (scale, count) in grid.scales().zip(&mut counts) {
+                *count = (rate * grid.seconds(scale)).max(few).ceil() as u32;
+            }
+            counts
+        };
         Self {
+            lively: requests(settings.min_rate / 4.0, 2.0),
+            // Rounded in favour of a look: what it finds is compared as rates.
+            floor: requests(settings.min_rate * (1.0 - 1e-9), FEW),
             settings,
             grid,
             past,
@@ -34,21 +48,20 @@ impl Plan {
     }
 }
 
-/// One tracked page. Its fields stand in the order in which a request needs them, the rings of the series last: among
-/// 100,000 pages each line of the cache that is not needed saves a walk to the memory.
+/// One tracked page. All that most requests need of it, up to the heads of the series, is in its first line of the
+/// cache, and the ring of each scale in one of its own: among 100,000 pages each line that is not needed saves a walk to the
+/// memory.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(super) struct Track {
-    pub(super) name: u64,
     audience: Option<Box<Audience>>,
-    episode: Option<Box<Episode>>,
-    pub(super) key: Key,
-    baseline: Baseline,
-    /// The last epoch in which it was lively enough to look at its clients.
-    lively: u32,
     state: State,
     pin: Mode,
     series: Series,
+    pub(super) name: u64,
+    episode: Option<Box<Episode>>,
+    pub(super) key: Key,
+    baseline: Baseline,
 }
 
 /// What made a page hot, kept until it is calm.
@@ -69,7 +82,6 @@ impl Track {
             baseline: Baseline::default(),
             state: State::Calm,
             pin: Mode::Auto,
-            lively: epoch,
             audience: None,
             episode: None,
         }
@@ -127,6 +139,12 @@ impl Track {
         look
     }
 
+    /// Reads a word of each line of the cache that counting a request will need, beyond the first.
+    pub(super) fn warm(&self) -> u32 {
+        let seen = self.audience.as_ref().map_or(0, |audience| audience.began());
+        seen ^ self.series.warm()
+    }
+
     /// Counts many requests of one epoch at once: those of the whole site.
     pub(super) fn observe_many(&mut self, plan: &Plan, now: Moment, requests: u32) {
         self.advance(plan, now);
@@ -149,6 +167,10 @@ impl Track {
         room: impl FnOnce(f64) -> bool,
     ) -> Option<Change> {
         if self.state == State::Hot || self.pin != Mode::Auto {
+            return None;
+        }
+        // Nearly every page: no clients are counted, or the floor is not reached, so no surge could make it hot.
+        if self.state == State::Calm && (self.audience.is_none() || !self.reaches(plan, &plan.floor)) {
             return None;
         }
         let Plan {
@@ -266,14 +288,17 @@ impl Track {
     fn follow(&mut self, plan: &Plan, now: Moment) {
         let span = plan.grid.span();
         if self.is_lively(plan) {
-            self.lively = now.epoch;
             self.audience
-                .get_or_insert_with(|| Box::new(Audience::new(now.epoch)));
-        } else if self.state == State::Calm && now.epoch.saturating_sub(self.lively) >= span.saturating_mul(2)
-        {
-            self.audience = None;
+                .get_or_insert_with(|| Box::new(Audience::new(now.epoch)))
+                .lively = now.epoch;
         }
-        if let Some(audience) = &mut self.audience {
+        let Some(audience) = &mut self.audience else {
+            return;
+        };
+        let quiet = now.epoch.saturating_sub(audience.lively);
+        if self.state == State::Calm && quiet >= span.saturating_mul(2) {
+            self.audience = None;
+        } else {
             audience.advance(now.epoch, span);
         }
     }
@@ -281,17 +306,26 @@ impl Track {
     /// A quarter of the floor and of rule 2's bar on any scale, and more than one request: a crowd may be beginning. What is
     /// busy every day costs no more than what is quiet.
     fn is_lively(&self, plan: &Plan) -> bool {
+        if !self.reaches(plan, &plan.lively) {
+            return false;
+        }
         let Plan {
             settings, grid, past, ..
         } = plan;
-        let busy = |floor: f64| {
-            grid.scales().any(|scale| {
-                let enough = (floor * grid.seconds(scale) / 4.0).max(2.0);
-                f64::from(self.series.latest(scale)) >= enough
-            })
-        };
         let newest = grid.half(grid.longest(), self.series.epoch());
-        busy(settings.min_rate) && busy(settings.ratio * self.baseline.everyday(past, newest))
+        let bar = settings.ratio * self.baseline.everyday(past, newest);
+        grid.scales().any(|scale| {
+            let enough = (bar * grid.seconds(scale) / 4.0).max(2.0);
+            f64::from(self.series.latest(scale)) >= enough
+        })
+    }
+
+    /// Whether the largest recent epoch of any scale has so many requests.
+    fn reaches(&self, plan: &Plan, counts: &[u32; MAX_SCALES]) -> bool {
+        let scales = plan.grid.scales();
+        scales
+            .zip(counts)
+            .any(|(scale, count)| self.series.latest(scale) >= *count)
     }
 
     /// Whether enough different clients make its requests.
@@ -306,7 +340,7 @@ impl Track {
     fn rate(&self, plan: &Plan, now: Moment, scale: usize) -> f64 {
         let half = plan.grid.seconds(scale) / 2.0;
         let begun = f64::from(plan.grid.half(scale, self.series.epoch())) * half;
-        let part = ((now.seconds - begun) / half).clamp(0.0, 1.0);
+        let part = ((now.seconds() - begun) / half).clamp(0.0, 1.0);
         self.series.sliding(scale, part) / (2.0 * half)
     }
 

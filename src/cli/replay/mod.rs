@@ -52,13 +52,13 @@ pub(super) fn run(arguments: Replay) -> anyhow::Result<()> {
     let mut order = Order::default();
     let mut merge = Merge::of(&arguments.logs)?;
     while let Some(log) = merge.next()? {
-        order.add(log.place, log.time, &log.line, |line| survey.add(line));
+        order.add(log.place, log.time, &log.line, |lines| survey.add(lines));
     }
     let (lines, broken) = merge.finish();
     let faults = Faults {
         lines,
         broken,
-        ..order.finish(|line| survey.add(line))
+        ..order.finish(|lines| survey.add(lines))
     };
     let findings = survey.finish(faults, begun.elapsed());
     if let Some(file) = &arguments.plot {

@@ -24,29 +24,37 @@ pub(super) struct Order {
 #[derive(Debug, Default)]
 struct Bucket {
     text: String,
-    ends: Vec<(usize, Place)>,
+    ends: Vec<(usize, Place, Time)>,
 }
 
 impl Order {
-    /// Takes a line whose time was read, and gives those that are a minute older than the newest.
-    pub(super) fn add(&mut self, place: Place, time: Option<Time>, line: &[u8], give: impl FnMut(&Line<'_>)) {
+    /// Takes a line whose time was read, and gives those that are a minute older than the newest, a second's
+    /// lines at a time.
+    pub(super) fn add(
+        &mut self,
+        place: Place,
+        time: Option<Time>,
+        line: &[u8],
+        give: impl FnMut(&[Line<'_>]),
+    ) {
         let Some(time) = time else {
             let fault = Line::parse(&text(line)).err().unwrap_or(LineError::Time);
             return self.faults.add(place, fault);
         };
-        self.put(time.as_secs(), place, line);
+        self.put(time, place, line);
         self.release(give);
     }
 
     /// Gives the rest, and tells what was wrong.
-    pub(super) fn finish(mut self, mut give: impl FnMut(&Line<'_>)) -> Faults {
+    pub(super) fn finish(mut self, mut give: impl FnMut(&[Line<'_>])) -> Faults {
         for mut bucket in std::mem::take(&mut self.buckets).into_values() {
             bucket.empty(&mut self.faults, &mut give);
         }
         self.faults
     }
 
-    fn put(&mut self, second: u64, place: Place, line: &[u8]) {
+    fn put(&mut self, time: Time, place: Place, line: &[u8]) {
+        let second = time.as_secs();
         // Later than a minute: it counts where the log stands.
         let oldest = self.newest.saturating_sub(WAIT);
         self.faults.late += u64::from(second < oldest);
@@ -57,11 +65,11 @@ impl Order {
             .entry(second.max(oldest))
             .or_insert_with(|| spare.pop().unwrap_or_default());
         bucket.text.push_str(&text(line));
-        bucket.ends.push((bucket.text.len(), place));
+        bucket.ends.push((bucket.text.len(), place, time));
         self.bytes += line.len();
     }
 
-    fn release(&mut self, mut give: impl FnMut(&Line<'_>)) {
+    fn release(&mut self, mut give: impl FnMut(&[Line<'_>])) {
         while let Some(first) = self.buckets.first_entry() {
             if *first.key() + WAIT > self.newest && self.bytes <= MAX_BYTES {
                 break;
@@ -75,15 +83,17 @@ impl Order {
 }
 
 impl Bucket {
-    fn empty(&mut self, faults: &mut Faults, mut give: impl FnMut(&Line<'_>)) {
+    fn empty(&mut self, faults: &mut Faults, mut give: impl FnMut(&[Line<'_>])) {
         let mut from = 0;
-        for (end, place) in &self.ends {
-            match Line::parse(&self.text[from..*end]) {
-                Ok(line) => give(&line),
+        let mut lines = Vec::with_capacity(self.ends.len());
+        for (end, place, time) in &self.ends {
+            match Line::parse_at(&self.text[from..*end], *time) {
+                Ok(line) => lines.push(line),
                 Err(error) => faults.add(*place, error),
             }
             from = *end;
         }
+        give(&lines);
         self.text.clear();
         self.ends.clear();
     }
@@ -117,9 +127,9 @@ mod tests {
                 let second = 60 + number as u64 / 3 - late.min(&(60 + number as u64 / 3));
                 let line = line(second);
                 let place = Place { log: 0, line: 1 };
-                order.add(place, time_of(line.as_bytes()), line.as_bytes(), |line| times.push(line.time));
+                order.add(place, time_of(line.as_bytes()), line.as_bytes(), |lines| times.extend(lines.iter().map(|line| line.time)));
             }
-            let faults = order.finish(|line| times.push(line.time));
+            let faults = order.finish(|lines| times.extend(lines.iter().map(|line| line.time)));
             prop_assert_eq!(times.len(), jitter.len());
             prop_assert!(times.is_sorted());
             prop_assert_eq!((faults.late, faults.bad), (0, 0));
@@ -133,7 +143,7 @@ mod tests {
         order.add(place(7), None, b"nonsense", |_| {});
         let probe = br#"192.0.2.7 - - [10/Oct/2000:13:55:36 -0700] "\x16\x03\x01" 400 1"#;
         order.add(place(8), time_of(probe), probe, |_| {});
-        let faults = order.finish(|_| panic!("nothing is a request"));
+        let faults = order.finish(|lines| assert!(lines.is_empty(), "nothing is a request"));
         assert_eq!(
             faults.first,
             [(place(7), LineError::Form), (place(8), LineError::Request)]

@@ -13,7 +13,7 @@ use ruzstd::decoding::{
     BlockDecodingStrategy, FrameDecoder,
     errors::{FrameDecoderError, ReadFrameHeaderError},
 };
-use tower_flashback::crowd::{Time, log::time_of};
+use tower_flashback::crowd::{Time, log::Stamps};
 
 /// Where a line stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +34,7 @@ pub(super) struct Log {
     pub(super) time: Option<Time>,
     /// The last time that could be read: where the log stands.
     pub(super) latest: Time,
+    stamps: Stamps,
 }
 
 impl Log {
@@ -46,6 +47,7 @@ impl Log {
             place: Place { log: number, line: 0 },
             time: None,
             latest: Time::ZERO,
+            stamps: Stamps::default(),
         })
     }
 
@@ -54,7 +56,7 @@ impl Log {
         while read(&mut self.reader, &mut self.line)? {
             self.place.line += 1;
             if !self.line.is_empty() {
-                self.time = time_of(&self.line);
+                self.time = self.stamps.time_of(&self.line);
                 self.latest = self.time.unwrap_or(self.latest);
                 return Ok(true);
             }

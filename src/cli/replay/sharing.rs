@@ -3,45 +3,37 @@
 
 use std::{
     collections::HashSet,
-    hash::{BuildHasherDefault, DefaultHasher},
-    net::IpAddr,
+    hash::{BuildHasher, DefaultHasher},
 };
 
 use cardinality_estimator::CardinalityEstimator;
+use foldhash::quality::FixedState;
 use tower_flashback::crowd::log::Line;
 
 /// Requests of a crowd's visitors, and how many of them were repetitions.
 #[derive(Debug, Default)]
 pub(super) struct Sharing {
     requests: u64,
-    objects: Distinct<(String, String)>,
-    views: CardinalityEstimator<(IpAddr, String, String), DefaultHasher, 14>,
-}
-
-/// Counts exactly up to a bound, and stays there.
-#[derive(Debug)]
-struct Distinct<T>(HashSet<T, BuildHasherDefault<DefaultHasher>>);
-
-impl<T> Default for Distinct<T> {
-    fn default() -> Self {
-        Self(HashSet::default())
-    }
+    /// Hashes of their paths and queries: counted up to a bound, and no further.
+    objects: HashSet<u64, FixedState>,
+    /// The same with the clients.
+    views: CardinalityEstimator<u64, DefaultHasher, 14>,
 }
 
 impl Sharing {
     pub(super) fn add(&mut self, line: &Line<'_>) {
         self.requests += 1;
-        let object = (line.path.to_owned(), line.query.unwrap_or_default().to_owned());
-        self.views
-            .insert(&(line.client, object.0.clone(), object.1.clone()));
-        if self.objects.0.len() < MAX_OBJECTS {
-            self.objects.0.insert(object);
+        let hashes = FixedState::default();
+        let object = hashes.hash_one((line.path, line.query));
+        self.views.insert_hash(hashes.hash_one((line.client, object)));
+        if self.objects.len() < MAX_OBJECTS {
+            self.objects.insert(object);
         }
     }
 
     /// Different URLs asked for.
     pub(super) fn objects(&self) -> usize {
-        self.objects.0.len()
+        self.objects.len()
     }
 
     /// Shares of requests that caches save: each visitor's own, and one that all share.
@@ -50,7 +42,7 @@ impl Sharing {
             let requests = self.requests.max(1) as f64;
             (1.0 - misses as f64 / requests).clamp(0.0, 1.0)
         };
-        let (objects, views) = (self.objects.0.len(), self.views.estimate());
+        let (objects, views) = (self.objects.len(), self.views.estimate());
         (share(views.max(objects)), share(objects))
     }
 

@@ -68,20 +68,26 @@ impl Survey {
         }
     }
 
-    pub(super) fn add(&mut self, line: &Line<'_>) {
-        if !matches!(line.method, "GET" | "HEAD") {
-            return;
+    /// Shows lines to the detector, in order: those of one time together.
+    pub(super) fn add(&mut self, lines: &[Line<'_>]) {
+        for lines in lines.chunk_by(|a, b| a.time == b.time) {
+            self.advance(lines[0].time);
+            // Lent while the detector tells of each request in turn.
+            let Some(crowds) = self.crowds.take() else { return };
+            let asked = lines.iter().filter(|line| matches!(line.method, "GET" | "HEAD"));
+            let asked: Vec<&Line<'_>> = asked.collect();
+            let sightings: Vec<_> = asked.iter().map(|line| (self.now, line.sighting())).collect();
+            crowds.observe_all(&sightings, |place, state| {
+                let line = asked[place];
+                self.site.add(self.now);
+                if !self.open.is_empty() {
+                    let page = (state != State::Calm).then(|| crowds.key(line.host, line.path, line.query));
+                    self.attend(line, page.as_ref());
+                }
+                self.take_changes(&crowds);
+            });
+            self.crowds = Some(crowds);
         }
-        self.advance(line.time);
-        let Some(crowds) = &self.crowds else { return };
-        let sighting = line.sighting();
-        let state = crowds.observe(self.now, &sighting);
-        self.site.add(self.now);
-        if !self.open.is_empty() {
-            let page = (state != State::Calm).then(|| crowds.key(line.host, line.path, line.query));
-            self.attend(line, page.as_ref());
-        }
-        self.take_changes();
     }
 
     /// Adds a request to the crowds that it is part of: its page's, that of the page which it came from, the site's.
@@ -129,21 +135,21 @@ impl Survey {
             self.crowds = Crowds::new(self.settings.clone(), time, SEED).ok();
             self.now = time;
         }
+        let Some(crowds) = self.crowds.take() else { return };
         while self.now < time {
-            let Some(crowds) = &self.crowds else { return };
             self.now = if self.open.is_empty() {
                 time
             } else {
                 (self.now + Duration::from_secs(1)).min(time)
             };
             crowds.tick(self.now);
-            self.take_changes();
+            self.take_changes(&crowds);
         }
+        self.crowds = Some(crowds);
     }
 
-    fn take_changes(&mut self) {
-        let changes = self.crowds.as_ref().map(Crowds::changes).unwrap_or_default();
-        for change in changes {
+    fn take_changes(&mut self, crowds: &Crowds) {
+        for change in crowds.changes() {
             let (at, to) = (change.at, change.to);
             let record = match (self.open.remove(&change.key), to) {
                 (None, State::Hot) => Some(Record::new(change)),

@@ -19,7 +19,7 @@ impl Crowds {
             );
         }
         let newest = self.plan.grid.half(self.plan.grid.longest(), now.epoch);
-        let seconds = self.plan.past.known(newest, now.seconds);
+        let seconds = self.plan.past.known(newest, now.seconds());
         Memory::new(seconds, mean(&lock(&self.site)), pages)
     }
 

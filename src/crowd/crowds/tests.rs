@@ -491,6 +491,43 @@ proptest! {
         prop_assert_eq!(verdict(&settings, 0, &counts, 1), verdict(&settings, shift, &counts, shift));
     }
 
+    /// In batches of any size, with ticks and questions in between, requests count as they do alone.
+    #[test]
+    fn a_batch_is_its_requests_one_by_one(
+        seen in prop::collection::vec((0u32..6, 0u32..400, 0u64..40), 1..3_000), size in 1usize..700, max_hot in 1usize..3,
+    ) {
+        let settings = Settings { max_hot, max_keys: 64, min_rate: 1.0, ..Settings::default() };
+        let [alone, together] = [0, 1].map(|_| Crowds::new(settings.clone(), Time::ZERO, 1).expect("sound"));
+        let mut now = 2_000;
+        let paths: Vec<String> = (0..6).map(|page| format!("/{page}")).collect();
+        let requests: Vec<(Time, Sighting<'_>)> = seen
+            .iter()
+            .map(|(page, client, later)| {
+                // The first pages get the most; the clock runs on, and at times back.
+                now = now + later - later / 13 * 10;
+                (Time::from_millis(now), sighting(&paths[(page * page / 6) as usize], *client))
+            })
+            .collect();
+        let expected: Vec<_> = requests
+            .iter()
+            .map(|(now, sighting)| {
+                let state = alone.observe(*now, sighting);
+                alone.tick(*now);
+                (state, alone.changes())
+            })
+            .collect();
+        let mut found = Vec::new();
+        for part in requests.chunks(size) {
+            together.observe_all(part, |place, state| {
+                together.tick(part[place].0);
+                found.push((state, together.changes()));
+            });
+        }
+        prop_assert_eq!(found, expected);
+        let end = Time::from_millis(now);
+        prop_assert_eq!(together.memory(end), alone.memory(end));
+    }
+
     /// A site that is ten times as large, judged with a floor ten times as high, has the same crowds.
     #[test]
     fn scaling_all_rates_changes_no_decision(counts in life()) {
