@@ -165,7 +165,10 @@ impl Hall {
         let mut inner = self.lock();
         let inner = &mut *inner;
         match turn {
-            Turn::Seed(whole) => inner.valve.seed(whole, &mut inner.rng),
+            Turn::Seed(whole) => {
+                let (room, valve) = (&inner.room, &mut inner.valve);
+                valve.seed(whole, |visitor| room.met(visitor), &mut inner.rng)
+            }
             Turn::Spare { oldest_first } => {
                 let (room, valve) = (&inner.room, &mut inner.valve);
                 // Who was often accused comes last: slander is to starve nobody.

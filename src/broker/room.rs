@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 use rand::{Rng, seq::index};
+use smallvec::SmallVec;
 
 use crate::{
     broker::{
@@ -191,6 +192,13 @@ impl Room {
         if let Some(visitor) = self.visitors.get_mut(&id) {
             visitor.wants_sponsor = true;
         }
+    }
+
+    /// The first to whom a visitor was introduced, four at most: its seed is to be of use to them.
+    #[must_use]
+    pub fn met(&self, id: u32) -> SmallVec<[u32; 4]> {
+        let met = self.visitors.get(&id).into_iter().flat_map(Visitor::met);
+        met.filter(|met| !met.over).map(|met| met.id).take(4).collect()
     }
 
     /// Whether a visitor is introduced to nobody any more, for it is often accused.

@@ -57,17 +57,19 @@ impl Origin {
         self.valve.wish(visitor, spare);
     }
 
-    /// The next thing to send. `free` says whether a visitor's downlink can take more and it may have it.
+    /// The next thing to send. `free` says whether a visitor's downlink can take more and it may have it, `met` to whom it
+    /// was introduced.
     pub(super) fn next(
         &mut self,
         oldest_first: bool,
         free: impl Fn(u32) -> bool,
+        met: impl Fn(u32) -> SmallVec<[u32; 4]>,
         random: &mut SmallRng,
     ) -> Option<Job> {
         if let Some(visitor) = self.pages.pop_front() {
             return Some(Job::Page(visitor));
         }
-        let seed = self.valve.seed(std::slice::from_ref(&self.whole), random);
+        let seed = self.valve.seed(std::slice::from_ref(&self.whole), met, random);
         let (visitor, job) = match seed {
             Some((visitor, chunk)) => (visitor, Job::Seed(visitor, chunk)),
             None => {

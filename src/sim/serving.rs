@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::{
     content::CHUNK,
     sim::{
@@ -33,7 +35,11 @@ impl World<'_> {
                     .as_ref()
                     .is_some_and(|them| them.is_served(now))
         };
-        let Some(job) = self.origin.next(few, free, &mut self.random) else {
+        let met = |visitor: u32| {
+            let them = visitors[visitor as usize].as_ref();
+            them.map_or_else(SmallVec::new, |them| them.met.iter().copied().take(MET).collect())
+        };
+        let Some(job) = self.origin.next(few, free, met, &mut self.random) else {
             if self.origin.is_wanted() {
                 self.origin.busy = true;
                 self.later(BACKLOG / 4, Event::Origin);
@@ -111,5 +117,7 @@ impl World<'_> {
     }
 }
 
+/// Introductions that count for a seed: a newcomer has no more yet.
+const MET: usize = 4;
 /// More than this in front of a downlink, and the origin serves somebody else.
 const BACKLOG: Duration = Duration::from_millis(40);

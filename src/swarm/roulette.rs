@@ -51,7 +51,8 @@ pub(super) fn whom(takers: &[Taker], random: &mut SmallRng) -> Option<usize> {
     best.map(|(_, place)| place)
 }
 
-/// The rarest of three taken at random: it spreads what is rare without everybody running for the same chunk.
+/// The rarest of those drawn at random. What few neighbours hold is what the others will ask for: a newcomer that has
+/// nothing else to offer waits the less.
 pub(super) fn which_chunk(
     open: &Marks,
     holders: impl Fn(u32) -> usize,
@@ -76,6 +77,7 @@ pub(super) fn any(open: &Marks, random: &mut SmallRng) -> Option<u32> {
     }
 }
 
-const DRAWS: usize = 3;
+/// In a page of 1 MB nearly all; in one of 64 MB they bound the work. With 3 a page takes 3 % longer at load 32.
+const DRAWS: usize = 32;
 /// Milliseconds of waiting that weigh as much as one unit of credit.
 const WAIT: u64 = 300;

@@ -4,6 +4,7 @@
 //! It stands here and not with the broker because the simulator, which is pure, may not import that one.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeSet, HashMap, VecDeque},
     ops::Range,
 };
@@ -78,11 +79,18 @@ impl Valve {
         !self.order.is_empty()
     }
 
-    /// The next newcomer, and its seed: the least sent of `whole`, which leaves out short tails, worth too little.
-    pub(crate) fn seed(&mut self, whole: &[Range<u32>], random: &mut impl Rng) -> Option<(u32, u32)> {
+    /// The next newcomer, and its seed, one of `whole`, which leaves out short tails, worth too little: what those wish for
+    /// to whom it was introduced (`met`), so that it is asked for at once; else the least sent.
+    pub(crate) fn seed(
+        &mut self,
+        whole: &[Range<u32>],
+        met: impl Fn(u32) -> SmallVec<[u32; 4]>,
+        random: &mut impl Rng,
+    ) -> Option<(u32, u32)> {
         while let Some(visitor) = self.seeds.front().copied() {
             if self.subscribers.get(&visitor).is_some_and(|them| !them.busy) {
-                let chunk = self.least_sent(whole, random)?;
+                let wished = self.most_wished(whole, &met(visitor));
+                let chunk = wished.or_else(|| self.least_sent(whole, random))?;
                 self.seeds.pop_front();
                 self.count(visitor, chunk);
                 return Some((visitor, chunk));
@@ -143,6 +151,22 @@ impl Valve {
         }
     }
 
+    /// What most of these visitors wish for; of equals the least sent. Whoever lies about its wishes makes a seed worth no
+    /// more than a random one.
+    fn most_wished(&self, whole: &[Range<u32>], met: &[u32]) -> Option<u32> {
+        let wishes = || {
+            met.iter()
+                .filter_map(|other| self.subscribers.get(other))
+                .flat_map(|them| &them.spare)
+        };
+        let many = |chunk: u32| wishes().filter(|wish| **wish == chunk).count();
+        let sent = |chunk: u32| self.sent.get(chunk as usize).copied().unwrap_or(0);
+        wishes()
+            .copied()
+            .filter(|chunk| whole.iter().any(|run| run.contains(chunk)))
+            .min_by_key(|chunk| (Reverse(many(*chunk)), sent(*chunk)))
+    }
+
     fn least_sent(&mut self, whole: &[Range<u32>], random: &mut impl Rng) -> Option<u32> {
         let end = whole.iter().map(|run| run.end).max()? as usize;
         if self.sent.len() < end {
@@ -169,6 +193,10 @@ mod tests {
 
     use super::*;
 
+    fn nobody(_: u32) -> SmallVec<[u32; 4]> {
+        SmallVec::new()
+    }
+
     fn random() -> SmallRng {
         SmallRng::seed_from_u64(7)
     }
@@ -183,7 +211,7 @@ mod tests {
     fn each_newcomer_gets_one_seed_and_no_chunk_is_sent_twice_before_all_were_once() {
         let (mut valve, mut random) = (crowd(6, true), random());
         let whole = [2..4, 10..11];
-        let mut seeds: Vec<_> = std::iter::from_fn(|| valve.seed(&whole, &mut random)).collect();
+        let mut seeds: Vec<_> = std::iter::from_fn(|| valve.seed(&whole, nobody, &mut random)).collect();
         let visitors: Vec<_> = seeds.iter().map(|(visitor, _)| *visitor).collect();
         assert_eq!(visitors, [1, 2, 3, 4, 5, 6]);
         seeds.sort_by_key(|(_, chunk)| *chunk);
@@ -193,9 +221,24 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_is_what_those_whom_the_newcomer_met_wish_for() {
+        let (mut valve, mut random) = (crowd(2, false), random());
+        let whole = [0..50];
+        valve.wish(1, [7, 8, 60].into_iter().collect());
+        valve.wish(2, [9, 8].into_iter().collect());
+        valve.join(3, true);
+        valve.join(4, true);
+        valve.join(5, true);
+        let mut seed = |met: &[u32]| valve.seed(&whole, |_| met.into(), &mut random).expect("a seed").1;
+        assert_eq!(seed(&[1, 2]), 8, "both lack it");
+        assert_eq!(seed(&[1]), 7, "8 was sent before; 60 is no whole chunk");
+        assert!(![7, 8].contains(&seed(&[])), "else the least sent");
+    }
+
+    #[test]
     fn a_page_without_a_whole_chunk_keeps_its_newcomers_waiting() {
         let (mut valve, mut random) = (crowd(1, true), random());
-        assert_eq!((valve.seed(&[], &mut random), valve.waiting()), (None, 1));
+        assert_eq!((valve.seed(&[], nobody, &mut random), valve.waiting()), (None, 1));
     }
 
     #[test]
@@ -227,7 +270,10 @@ mod tests {
         valve.leave(1);
         valve.leave(2);
         let whole = 0..9;
-        assert_eq!(valve.seed(std::slice::from_ref(&whole), &mut random), None);
+        assert_eq!(
+            valve.seed(std::slice::from_ref(&whole), nobody, &mut random),
+            None
+        );
         assert_eq!(valve.spare(true, |_| true), None);
         assert!(valve.subscribers.is_empty() && valve.order.is_empty() && !valve.is_wanted());
     }
