@@ -31,7 +31,7 @@ pub(super) struct Demo {
     /// UDP address at which browsers learn their own; or "off".
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3478")]
     stun: Endpoint,
-    /// Visitors in the crowd. Two cores show sixteen without a hitch.
+    /// Visitors in the crowd: enough that they have each other, and few enough for a laptop.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=500))]
     visitors: u32,
     /// Send no crowd: the site waits for yours.

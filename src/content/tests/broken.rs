@@ -29,12 +29,6 @@ fn an_origin_that_dies_breaks_off_for_those_who_read_and_sends_the_others_back()
     drop(lead(&store, "/a", &[], at(0)));
 }
 
-fn follow_after_lead(store: &Store) -> (Leader, Follower) {
-    let leader = lead(store, "/a", &[], at(0));
-    let follower = follow(store, "/a");
-    (leader, follower)
-}
-
 #[test]
 fn an_origin_that_lies_about_the_length_is_not_stored() {
     let store = store();

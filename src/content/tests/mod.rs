@@ -169,3 +169,9 @@ pub(super) fn streamed(store: &Store, path: &str, request: &HeaderMap) -> Respon
         other => panic!("should stream, not {other:?}"),
     }
 }
+
+fn follow_after_lead(store: &Store) -> (Leader, Follower) {
+    let leader = lead(store, "/a", &[], at(0));
+    let follower = follow(store, "/a");
+    (leader, follower)
+}
