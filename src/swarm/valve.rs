@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn a_seed_is_what_those_whom_the_newcomer_met_wish_for() {
         let (mut valve, mut random) = (crowd(2, false), random());
-        let whole = [0..50];
+        let whole = [0..50, 51..55];
         valve.wish(1, [7, 8, 60].into_iter().collect());
         valve.wish(2, [9, 8].into_iter().collect());
         valve.join(3, true);
