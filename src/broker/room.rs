@@ -2,6 +2,7 @@
 //! relays nothing between visitors that it did not introduce.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod reported;
 mod sample;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use crate::{
     swarm::PeerFault,
 };
 
+pub use reported::Reported;
 pub use sample::{Sample, Seen};
 
 /// The rules of a room.
@@ -53,17 +55,6 @@ pub struct Envelope {
     pub to: u32,
     /// What it is told.
     pub message: FromBroker,
-}
-
-/// Payload bytes of all visits, as visitors report them: bounded claims, not facts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reported {
-    /// From the origin.
-    pub origin: u64,
-    /// From neighbours.
-    pub peer: u64,
-    /// To neighbours.
-    pub given: u64,
 }
 
 /// What came of a visitor's message, for those who count.
@@ -386,15 +377,6 @@ impl Room {
         let grown = Reported { origin, peer, given };
         self.reported.add(grown);
         Heard::Reported(grown)
-    }
-}
-
-impl Reported {
-    /// Adds, never beyond the scale.
-    pub const fn add(&mut self, other: Self) {
-        self.origin = self.origin.saturating_add(other.origin);
-        self.peer = self.peer.saturating_add(other.peer);
-        self.given = self.given.saturating_add(other.given);
     }
 }
 

@@ -19,8 +19,9 @@ use super::{
     clock::Clock,
     epoch::Moment,
     pins::Pins,
+    plan::Plan,
     shard::{Place, Shard},
-    track::{Plan, Track},
+    track::Track,
 };
 
 /// One request, as the detector sees it.

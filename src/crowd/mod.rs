@@ -49,6 +49,7 @@ mod key;
 pub mod log;
 mod memory;
 mod pins;
+mod plan;
 mod pressure;
 mod referrer;
 mod rule;

@@ -7,13 +7,7 @@ use std::{
 
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
-use super::{
-    Key,
-    audience::Clients,
-    epoch::Moment,
-    sketch::Sketch,
-    track::{Plan, Track},
-};
+use super::{Key, audience::Clients, epoch::Moment, plan::Plan, sketch::Sketch, track::Track};
 
 /// The pages whose names fall to this shard.
 #[derive(Debug)]

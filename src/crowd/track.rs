@@ -5,48 +5,11 @@ use std::time::Duration;
 use super::{
     Change, Crowd, Key, Mode, Rule, Settings, State, Time,
     audience::{Audience, Clients},
-    baseline::{Baseline, Past},
-    epoch::{Grid, HALVES, Moment, Series},
-    key::Naming,
-    rule::{FEW, Look, Surge},
-    settings::MAX_SCALES,
+    baseline::Baseline,
+    epoch::{HALVES, Moment, Series},
+    plan::Plan,
+    rule::{Look, Surge},
 };
-
-/// Settings worked out once, for all pages.
-#[derive(Debug)]
-pub(super) struct Plan {
-    pub(super) settings: Settings,
-    pub(super) grid: Grid,
-    pub(super) past: Past,
-    pub(super) naming: Naming,
-    /// Requests in an epoch of each scale from which a page is worth a look at its clients, and from which it is at the floor.
-    lively: [u32; MAX_SCALES],
-    floor: [u32; MAX_SCALES],
-}
-
-impl Plan {
-    pub(super) fn new(settings: Settings, start: Time, seed: u64, remembered: f64) -> Self {
-        let grid = Grid::new(&settings, start);
-        let past = Past::new(&settings, remembered);
-        let naming = Naming::new(seed, &settings.keep_query);
-        let requests = |rate: f64, few: f64| {
-            let mut counts = [u32::MAX; MAX_SCALES];
-            for (scale, count) in grid.scales().zip(&mut counts) {
-                *count = (rate * grid.seconds(scale)).max(few).ceil() as u32;
-            }
-            counts
-        };
-        Self {
-            lively: requests(settings.min_rate / 4.0, 2.0),
-            // Rounded in favour of a look: what it finds is compared as rates.
-            floor: requests(settings.min_rate * (1.0 - 1e-9), FEW),
-            settings,
-            grid,
-            past,
-            naming,
-        }
-    }
-}
 
 /// One tracked page. All that most requests need of it, up to the heads of the series, is in its first line of the
 /// cache, and the ring of each scale in one of its own: among 100,000 pages each line that is not needed saves a walk to the
