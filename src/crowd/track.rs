@@ -9,6 +9,7 @@ use super::{
     epoch::{HALVES, Moment, Series},
     plan::Plan,
     rule::{Look, Surge},
+    settings::MAX_SCALES,
 };
 
 /// One tracked page. All that most requests need of it, up to the heads of the series, is in its first line of the
