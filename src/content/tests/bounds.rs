@@ -76,15 +76,7 @@ fn a_slow_reader_keeps_no_room_from_the_next() {
 
 #[test]
 fn after_one_waited_in_vain_the_others_go_at_once() {
-    let store = store();
-    put(
-        &store,
-        "/a",
-        &[("cache-control", "max-age=9, stale-if-error=90")],
-        b"old",
-        at(0),
-    )
-    .expect("is stored");
+    let store = store_of_old("max-age=9, stale-if-error=90");
     let leader = lead(&store, "/a", &[], at(10));
     let follower = follow_at(&store, "/a", at(10));
     assert_eq!(follower.give_up(at(11)).expect("may stand in").body(), "old");

@@ -175,3 +175,10 @@ fn follow_after_lead(store: &Store) -> (Leader, Follower) {
     let follower = follow(store, "/a");
     (leader, follower)
 }
+
+/// A store with one object, which grows old as this field says.
+fn store_of_old(cache_control: &'static str) -> Store {
+    let store = store();
+    put(&store, "/a", &[("cache-control", cache_control)], b"old", at(0)).expect("is stored");
+    store
+}

@@ -4,15 +4,7 @@ use super::*;
 
 #[test]
 fn while_it_is_refreshed_all_get_the_stale_copy_and_one_leads() {
-    let store = store();
-    put(
-        &store,
-        "/a",
-        &[("cache-control", "max-age=9, stale-while-revalidate=9")],
-        b"old",
-        at(0),
-    )
-    .expect("is stored");
+    let store = store_of_old("max-age=9, stale-while-revalidate=9");
     let lookup = || store.lookup(&key("/a"), &HeaderMap::new(), at(9));
     let Lookup::Stale(_, Some(leader)) = lookup() else {
         panic!("should lead")
@@ -34,15 +26,7 @@ fn while_it_is_refreshed_all_get_the_stale_copy_and_one_leads() {
 
 #[test]
 fn an_origin_that_fails_is_covered_as_long_as_it_allowed() {
-    let store = store();
-    put(
-        &store,
-        "/a",
-        &[("cache-control", "max-age=9, stale-if-error=90")],
-        b"old",
-        at(0),
-    )
-    .expect("is stored");
+    let store = store_of_old("max-age=9, stale-if-error=90");
     let leader = lead(&store, "/a", &[], at(10));
     let waiting = follow_at(&store, "/a", at(10));
     let Verdict::Stored(object) = leader.head(&parts(503, &[]), None, at(10)) else {
