@@ -11,7 +11,10 @@ use tower::ServiceExt;
 use tower_flashback::{
     Flashback,
     proxy::{Config, config::Endpoint},
-    telemetry::{Status, status::CrowdState},
+    telemetry::{
+        Status,
+        status::{Crowd, CrowdState},
+    },
 };
 
 use super::{
@@ -152,18 +155,20 @@ async fn status(operators: &Router) -> Option<Status> {
     serde_json::from_slice(&body).ok()
 }
 
-/// The busiest page, and how many more there are. The site as a whole is a key, too, but no page.
+/// The page with most visitors, and how many more there are: pictures are as hot as their page, and carry nothing of their
+/// own. The site as a whole is a key, too, but no page.
 fn line(status: &Status) -> String {
-    let mut pages = status.crowds.iter().filter(|crowd| crowd.key != SITE);
-    let Some(crowd) = pages.next() else {
+    let pages = || status.crowds.iter().filter(|crowd| crowd.key != SITE);
+    let sent = |crowd: &Crowd| crowd.bytes.origin + crowd.bytes.store + crowd.bytes.peer;
+    let Some(crowd) = pages().max_by_key(|crowd| (crowd.visitors, sent(crowd))) else {
         return "all calm: the site is untouched".to_owned();
     };
     let state = match crowd.state {
         CrowdState::Hot => "hot",
         CrowdState::Cooling => "cooling",
     };
-    let (key, rule, visitors, more) = (&crowd.key, &crowd.rule, crowd.visitors, pages.count());
-    let all = crowd.bytes.origin + crowd.bytes.store + crowd.bytes.peer;
+    let (key, rule, visitors, more) = (&crowd.key, &crowd.rule, crowd.visitors, pages().count() - 1);
+    let all = sent(crowd);
     let carried = 100.0 * crowd.bytes.peer as f64 / all.max(1) as f64;
     let more = if more == 0 {
         String::new()
