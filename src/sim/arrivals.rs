@@ -7,9 +7,10 @@ use rand::RngExt;
 
 use crate::{
     sim::{
+        event::Event,
         scenario::Arrivals,
         visitor::{Kind, Visitor},
-        world::{Event, Wire, World},
+        world::{Wire, World},
     },
     swarm::Moment,
 };

@@ -8,8 +8,9 @@ use rand::{RngExt, rngs::SmallRng};
 use crate::{
     sim::{
         cost,
+        event::Event,
         visitor::{Kind, Visitor},
-        world::{Event, World},
+        world::World,
     },
     swarm::{
         Body, Candidate, Identity, Input, Swarm,

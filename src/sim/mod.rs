@@ -24,6 +24,7 @@
 mod arrivals;
 mod cost;
 mod counted;
+mod event;
 mod hall;
 mod origin;
 mod queue;

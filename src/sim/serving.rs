@@ -10,8 +10,9 @@ use crate::{
     sim::{
         cost,
         counted::Counted,
+        event::Event,
         origin::Job,
-        world::{Event, World},
+        world::World,
     },
     swarm::{
         Input, Message, Payload,

@@ -11,6 +11,7 @@ use crate::{
     sim::{
         cost,
         counted::Counted,
+        event::{Event, Shelf, Word},
         hall::Hall,
         origin::Origin,
         queue::Queue,
@@ -22,37 +23,11 @@ use crate::{
 };
 
 #[derive(Debug)]
-pub(super) enum Event {
-    /// The next visitor opens the page.
-    Arrival,
-    /// Its request is at the origin.
-    Request(u32),
-    /// What only the origin can send is here.
-    Page(u32),
-    /// The signalling socket is open.
-    Join(u32),
-    /// The origin's uplink is free.
-    Origin,
-    /// A chunk of the origin's is here.
-    Chunk(u32, u32),
-    /// A wish is at the origin.
-    Wish(u32, SmallVec<[u32; 4]>),
-    /// So many neighbours are wanted.
-    Need(u32, u8),
-    Opened(u32, u32),
-    Missed(u32, u32),
-    Closed(u32, u32),
-    Heard(u32, u32, Message),
-    /// A block has left.
-    Sent(u32),
-    Tick(u32),
-    Leave(u32),
-}
-
-#[derive(Debug)]
 pub(super) struct World<'a> {
     pub(super) scenario: &'a Scenario,
     pub(super) queue: Queue<Event>,
+    messages: Shelf<Message>,
+    wishes: Shelf<SmallVec<[u32; 4]>>,
     pub(super) now: Moment,
     pub(super) visitors: Vec<Option<Box<Visitor>>>,
     pub(super) wires: Vec<Wire>,
@@ -79,6 +54,8 @@ impl<'a> World<'a> {
         Self {
             scenario,
             queue: Queue::new(),
+            messages: Shelf::default(),
+            wishes: Shelf::default(),
             now: Moment::default(),
             visitors: Vec::new(),
             wires: Vec::new(),
@@ -113,7 +90,7 @@ impl<'a> World<'a> {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Heard(to, from, message) => self.hear(to, from, message),
+            Event::Heard(to, from, word) => self.hear(to, from, word),
             Event::Sent(visitor) => {
                 if let Some(them) = self.get(visitor) {
                     them.sending = false;
@@ -139,8 +116,10 @@ impl<'a> World<'a> {
                 self.serve();
             }
             Event::Chunk(visitor, chunk) => self.chunk(visitor, chunk),
-            Event::Wish(visitor, spare) => {
-                self.origin.wish(visitor, spare);
+            Event::Wish(visitor, place) => {
+                if let Some(spare) = self.wishes.take(place) {
+                    self.origin.wish(visitor, spare);
+                }
                 self.serve();
             }
             Event::Need(visitor, count) => self.introduce(visitor, count),
@@ -201,7 +180,8 @@ impl<'a> World<'a> {
                 Output::Need(count) => self.later(self.half(), Event::Need(visitor, count)),
                 Output::Spare(spare) => {
                     self.charge(visitor, cost::SIGNAL);
-                    self.later(self.half(), Event::Wish(visitor, spare));
+                    let place = self.wishes.put(spare);
+                    self.later(self.half(), Event::Wish(visitor, place));
                 }
                 Output::Got(_) => {}
                 Output::Complete => self.complete(visitor),
@@ -259,7 +239,9 @@ impl<'a> World<'a> {
         wire.down_free = start.after(cost::time(bytes, self.scenario.down));
         wire.debt += cost::ACKNOWLEDGEMENT as u32;
         self.tally.said(&message, bytes);
-        self.queue.push(wire.down_free, Event::Heard(to, from, message));
+        let at = wire.down_free;
+        let word = Word::pack(message, &mut self.messages);
+        self.queue.push(at, Event::Heard(to, from, word));
     }
 
     /// Occupies an uplink; gives the moment when the last byte has left.
@@ -274,9 +256,11 @@ impl<'a> World<'a> {
         wire.up_free
     }
 
-    fn hear(&mut self, to: u32, from: u32, message: Message) {
-        let lie = matches!(&message, Message::Block(block) if !Counted::is_true(&block.bytes));
-        if !lie {
+    fn hear(&mut self, to: u32, from: u32, word: Word) {
+        let Some(message) = word.unpack(self.scenario.page, &mut self.messages) else {
+            return;
+        };
+        if !matches!(word, Word::Block { lies: true, .. }) {
             return self.tell(to, Input::Heard(from, message));
         }
         // Law 2, from outside: a lie must not count.
