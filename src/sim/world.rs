@@ -1,7 +1,7 @@
 //! The network: visitors with their links, the origin's uplink, the broker, and what happens when. It plays a scenario and
 //! counts; every decision about the exchange is made by [`Swarm`].
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use smallvec::SmallVec;
@@ -19,12 +19,13 @@ use crate::{
         tally::Tally,
         visitor::{Kind, Visitor},
     },
-    swarm::{Input, Message, Moment, Output, Swarm, message::Hello},
+    swarm::{Input, Message, Moment, Output, Rules, Swarm, message::Hello},
 };
 
 #[derive(Debug)]
 pub(super) struct World<'a> {
     pub(super) scenario: &'a Scenario,
+    rules: Arc<Rules>,
     pub(super) queue: Queue<Event>,
     messages: Shelf<Message>,
     wishes: Shelf<SmallVec<[u32; 4]>>,
@@ -53,6 +54,7 @@ impl<'a> World<'a> {
     pub(super) fn new(scenario: &'a Scenario) -> Self {
         Self {
             scenario,
+            rules: Arc::new(scenario.rules.clone()),
             queue: Queue::new(),
             messages: Shelf::default(),
             wishes: Shelf::default(),
@@ -272,7 +274,7 @@ impl<'a> World<'a> {
     }
 
     fn join(&mut self, visitor: u32) {
-        let (now, scenario) = (self.now, self.scenario);
+        let (now, scenario, rules) = (self.now, self.scenario, Arc::clone(&self.rules));
         let seed: u64 = self.random.random();
         let (pages, seeds) = self.origin.waiting();
         let queued = pages as u64 * cost::origin(scenario.own) + seeds as u64 * cost::origin(CHUNK as u64);
@@ -288,7 +290,7 @@ impl<'a> World<'a> {
         them.swarm = Some(Swarm::new(
             page,
             hello,
-            scenario.rules.clone(),
+            rules,
             SmallRng::seed_from_u64(seed),
             now,
         ));

@@ -2,7 +2,7 @@
 //! in `asking.rs`, giving in `giving.rs`, and whom and which chunk in `roulette.rs`; how it comes by neighbours, and helps
 //! others to them, in `seeking.rs` and `introducing.rs`.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use rand::rngs::SmallRng;
 use smallvec::SmallVec;
@@ -32,7 +32,8 @@ use crate::swarm::{
 /// page and by [`Rules::links_max`]. The same inputs and seed give the same outputs.
 #[derive(Debug)]
 pub struct Swarm<P> {
-    pub(super) rules: Rules,
+    /// Shared: a simulated crowd goes by one copy, and the cache holds it.
+    pub(super) rules: Arc<Rules>,
     pub(super) page: P,
     pub(super) hello: Hello,
     pub(super) ledger: Ledger,
@@ -64,7 +65,8 @@ pub struct Swarm<P> {
 impl<P: Payload> Swarm<P> {
     /// A visitor that has nothing but the page's manifest. `hello` is its room and its own number.
     #[must_use]
-    pub fn new(page: P, hello: Hello, rules: Rules, random: SmallRng, now: Moment) -> Self {
+    pub fn new(page: P, hello: Hello, rules: impl Into<Arc<Rules>>, random: SmallRng, now: Moment) -> Self {
+        let rules = rules.into();
         let none = Marks::new(page.chunks());
         Self {
             hello,

@@ -111,7 +111,7 @@ impl Marks {
 
     /// The set as it travels.
     pub(crate) fn ranges(&self) -> Ranges {
-        self.iter().map(|chunk| chunk..chunk + 1).collect()
+        Ranges::of_ascending(self.iter())
     }
 }
 

@@ -27,6 +27,18 @@ impl Ranges {
         Self(Vec::new())
     }
 
+    /// The set of these numbers, which ascend: nothing is searched for.
+    pub(crate) fn of_ascending(numbers: impl Iterator<Item = u32>) -> Self {
+        let mut runs: Vec<Range<u32>> = Vec::new();
+        for number in numbers {
+            match runs.last_mut() {
+                Some(run) if run.end == number => run.end += 1,
+                _ => runs.push(number..number + 1),
+            }
+        }
+        Self(runs)
+    }
+
     /// Adds every number of `range`; an empty range adds none.
     pub fn insert(&mut self, range: Range<u32>) {
         if range.is_empty() {
