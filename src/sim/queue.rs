@@ -58,15 +58,26 @@ impl<E> Queue<E> {
 
     /// The next event and its time, rounded up to its day.
     pub(super) fn pop(&mut self) -> Option<(Moment, E)> {
+        let now = self.open()?;
+        self.waiting -= 1;
+        let event = self.open.pop()?;
+        Some((now, event))
+    }
+
+    /// Begins the next day on which anything happens, if this one is over; gives its time.
+    pub(super) fn open(&mut self) -> Option<Moment> {
         while self.open.is_empty() {
             if self.waiting == 0 {
                 return None;
             }
             self.dawn();
         }
-        self.waiting -= 1;
-        let event = self.open.pop()?;
-        Some((Moment::from_micros(self.today * DAY), event))
+        Some(Moment::from_micros(self.today * DAY))
+    }
+
+    /// What is left of this day, the next event last.
+    pub(super) fn today(&self) -> &[E] {
+        &self.open
     }
 
     /// Events that wait.

@@ -1,7 +1,7 @@
 //! The network: visitors with their links, the origin's uplink, the broker, and what happens when. It plays a scenario and
 //! counts; every decision about the exchange is made by [`Swarm`].
 
-use std::{sync::Arc, time::Duration};
+use std::{hint::black_box, sync::Arc, time::Duration};
 
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use smallvec::SmallVec;
@@ -74,8 +74,14 @@ impl<'a> World<'a> {
     pub(super) fn play(mut self) -> Tally {
         self.queue.push(self.now, Event::Arrival);
         let mut patience = self.now;
-        while let Some((now, event)) = self.queue.pop() {
-            self.now = now;
+        while let Some(now) = self.queue.open() {
+            if now > self.now {
+                self.foresee();
+                self.now = now;
+            }
+            let Some((_, event)) = self.queue.pop() else {
+                break;
+            };
             if matches!(event, Event::Arrival) {
                 patience = now.after(PATIENCE);
             }
@@ -88,6 +94,30 @@ impl<'a> World<'a> {
             self.depart(place as u32);
         }
         self.tally
+    }
+
+    /// Reads ahead what the day's events need (`swarm/foresight.rs`).
+    fn foresee(&self) {
+        let day = self.queue.today();
+        if day.len() < FEW {
+            return;
+        }
+        let mut read = 0_u64;
+        let visitor = |visitor: u32| self.visitors.get(visitor as usize).and_then(Option::as_deref);
+        for event in day {
+            if let Event::Heard(to, ..) | Event::Sent(to) | Event::Tick(to) = *event {
+                read ^= visitor(to).map_or(0, Visitor::foresee);
+            }
+        }
+        let swarm = |to| visitor(to).and_then(|them| them.swarm.as_ref());
+        for event in day {
+            read ^= match *event {
+                Event::Heard(to, from, _) => swarm(to).map_or(0, |swarm| swarm.foresee_link(from)),
+                Event::Sent(visitor) => swarm(visitor).map_or(0, Swarm::foresee_giving),
+                _ => 0,
+            };
+        }
+        black_box(read);
     }
 
     fn happen(&mut self, event: Event) {
@@ -342,3 +372,5 @@ const NEVER: Moment = Moment::from_micros(u64::MAX);
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Pages and seeds before a newcomer's seed: if it takes longer than this, a neighbour gives it one.
 const SEED_QUEUE: Duration = Duration::from_millis(250);
+/// A day of so few events is not worth reading ahead.
+const FEW: usize = 2;

@@ -38,6 +38,8 @@ mod calls;
 pub mod candidate;
 mod exchange;
 mod fault;
+#[cfg(feature = "sim")]
+mod foresight;
 mod giving;
 mod identity;
 mod introducing;
