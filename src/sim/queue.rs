@@ -18,6 +18,8 @@ pub(super) struct Queue<E> {
     /// Emptied days, for their memory.
     blank: Vec<Vec<E>>,
     today: u64,
+    /// The last day that was looked at ahead.
+    foreseen: u64,
     waiting: usize,
     pushed: u64,
 }
@@ -37,6 +39,7 @@ impl<E> Queue<E> {
             open: Vec::new(),
             blank: Vec::new(),
             today: 0,
+            foreseen: 0,
             waiting: 0,
             pushed: 0,
         }
@@ -75,9 +78,20 @@ impl<E> Queue<E> {
         Some(Moment::from_micros(self.today * DAY))
     }
 
-    /// What is left of this day, the next event last.
-    pub(super) fn today(&self) -> &[E] {
-        &self.open
+    /// Days to come that were not asked for before, until there are so many events in them: what each day holds so far.
+    /// Nothing while those asked for last are not over.
+    pub(super) fn ahead(&mut self, events: usize) -> impl Iterator<Item = &[E]> {
+        let from = self.foreseen.max(self.today) + 1;
+        let mut until = from;
+        if self.today >= self.foreseen {
+            let mut count = 0;
+            while count < events && until < self.today + DAYS_AHEAD {
+                count += self.days[(until % DAYS) as usize].len();
+                until += 1;
+            }
+            self.foreseen = until - 1;
+        }
+        (from..until).map(|day| self.days[(day % DAYS) as usize].as_slice())
     }
 
     /// Events that wait.
@@ -144,6 +158,8 @@ impl<E> Eq for Later<E> {}
 const DAY: u64 = 16;
 /// Days ahead that are kept in the ring, one second.
 const DAYS: u64 = 1 << 16;
+/// Days that are looked at ahead: what happens in more than a millisecond would be out of the cache again.
+const DAYS_AHEAD: u64 = 64;
 
 #[cfg(test)]
 mod tests {

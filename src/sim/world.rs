@@ -96,21 +96,20 @@ impl<'a> World<'a> {
         self.tally
     }
 
-    /// Reads ahead what the day's events need (`swarm/foresight.rs`).
-    fn foresee(&self) {
-        let day = self.queue.today();
-        if day.len() < FEW {
-            return;
-        }
+    /// Reads ahead what the events of the next days need (`swarm/foresight.rs`).
+    fn foresee(&mut self) {
+        let visitors = &self.visitors;
+        let visitor = |visitor: u32| visitors.get(visitor as usize).and_then(Option::as_deref);
+        let days: SmallVec<[&[Event]; 64]> = self.queue.ahead(BATCH).collect();
+        let events = || days.iter().copied().flatten();
         let mut read = 0_u64;
-        let visitor = |visitor: u32| self.visitors.get(visitor as usize).and_then(Option::as_deref);
-        for event in day {
+        for event in events() {
             if let Event::Heard(to, ..) | Event::Sent(to) | Event::Tick(to) = *event {
                 read ^= visitor(to).map_or(0, Visitor::foresee);
             }
         }
         let swarm = |to| visitor(to).and_then(|them| them.swarm.as_ref());
-        for event in day {
+        for event in events() {
             read ^= match *event {
                 Event::Heard(to, from, _) => swarm(to).map_or(0, |swarm| swarm.foresee_link(from)),
                 Event::Sent(visitor) => swarm(visitor).map_or(0, Swarm::foresee_giving),
@@ -372,5 +371,5 @@ const NEVER: Moment = Moment::from_micros(u64::MAX);
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Pages and seeds before a newcomer's seed: if it takes longer than this, a neighbour gives it one.
 const SEED_QUEUE: Duration = Duration::from_millis(250);
-/// A day of so few events is not worth reading ahead.
-const FEW: usize = 2;
+/// Visitors that are read ahead at once: many, so that they wait for the memory together, and few enough for the cache.
+const BATCH: usize = 96;
