@@ -159,7 +159,9 @@ mod tests {
                 credit: 7,
                 chunk,
                 block,
-                bytes: Counted::new(page, lies).block(chunk, block).expect("a block of the page"),
+                bytes: Counted::new(page, lies)
+                    .block(chunk, block)
+                    .expect("a block of the page"),
             })
         };
         let have = |chunk: u32| {

@@ -7,13 +7,7 @@ use smallvec::SmallVec;
 
 use crate::{
     content::CHUNK,
-    sim::{
-        cost,
-        counted::Counted,
-        event::Event,
-        origin::Job,
-        world::World,
-    },
+    sim::{cost, counted::Counted, event::Event, origin::Job, world::World},
     swarm::{
         Input, Message, Payload,
         message::{BLOCKS, Block, Proof},

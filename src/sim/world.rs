@@ -76,8 +76,10 @@ impl<'a> World<'a> {
         let mut patience = self.now;
         while let Some(now) = self.queue.open() {
             if now > self.now {
-                self.foresee();
                 self.now = now;
+                if self.present > CROWD {
+                    self.foresee();
+                }
             }
             let Some((_, event)) = self.queue.pop() else {
                 break;
@@ -316,13 +318,7 @@ impl<'a> World<'a> {
             id: visitor,
         };
         let page = Counted::new(scenario.page, them.kind == Kind::Liar);
-        them.swarm = Some(Swarm::new(
-            page,
-            hello,
-            rules,
-            SmallRng::seed_from_u64(seed),
-            now,
-        ));
+        them.swarm = Some(Swarm::new(page, hello, rules, SmallRng::seed_from_u64(seed), now));
         them.unsponsored = !seeded;
         self.hall.enter(visitor);
         self.origin.join(visitor, seeded);
@@ -371,5 +367,7 @@ const NEVER: Moment = Moment::from_micros(u64::MAX);
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Pages and seeds before a newcomer's seed: if it takes longer than this, a neighbour gives it one.
 const SEED_QUEUE: Duration = Duration::from_millis(250);
+/// Fewer visitors than this are in the cache anyway.
+const CROWD: usize = 500;
 /// Visitors that are read ahead at once: many, so that they wait for the memory together, and few enough for the cache.
 const BATCH: usize = 96;

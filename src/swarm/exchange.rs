@@ -30,36 +30,38 @@ use crate::swarm::{
 /// A link is named by the number that the broker gave the visitor at its other end. Whatever a neighbour sends becomes a
 /// change of state or an [`Output::Drop`]; it never panics and is never an error of the host. Its memory is bounded by the
 /// page and by [`Rules::links_max`]. The same inputs and seed give the same outputs.
+// Laid out as written, for the sake of the simulator's cache: what every block needs comes first.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Swarm<P> {
-    /// Shared: a simulated crowd goes by one copy, and the cache holds it.
-    pub(super) rules: Arc<Rules>,
-    pub(super) page: P,
-    pub(super) hello: Hello,
-    pub(super) ledger: Ledger,
-    pub(super) held: Marks,
-    /// Asked of a neighbour, or left to the origin.
-    pub(super) under_way: Marks,
-    /// Held, and not told to the neighbours yet.
-    pub(super) fresh: Marks,
-    pub(super) proven: Marks,
-    /// The block that each chunk lacks first.
-    pub(super) next: SmallVec<[u8; 64]>,
-    /// What the origin may send out of turn.
-    pub(super) spare: SmallVec<[u32; 4]>,
-    /// At most [`Rules::links_max`].
-    pub(super) neighbours: Vec<Neighbour>,
     /// Their numbers, in the same order: whom a message is from is found in one line of the cache.
     numbers: SmallVec<[u32; 12]>,
-    pub(super) seeking: Seeking,
-    pub(super) introduced: Introduced,
+    /// At most [`Rules::links_max`].
+    pub(super) neighbours: Vec<Neighbour>,
+    /// Shared: a simulated crowd goes by one copy, and the cache holds it.
+    pub(super) rules: Arc<Rules>,
+    pub(super) ledger: Ledger,
     /// The neighbour whose chunk is being sent.
     pub(super) giving: Option<u32>,
     pub(super) told: Moment,
     pub(super) looked: Moment,
     /// Drained by the caller after each input, and so bounded by what one input says.
     pub(super) outputs: VecDeque<Output>,
+    pub(super) held: Marks,
+    /// Held, and not told to the neighbours yet.
+    pub(super) fresh: Marks,
+    pub(super) proven: Marks,
+    pub(super) page: P,
+    /// The block that each chunk lacks first.
+    pub(super) next: SmallVec<[u8; 64]>,
+    /// Asked of a neighbour, or left to the origin.
+    pub(super) under_way: Marks,
+    pub(super) hello: Hello,
+    /// What the origin may send out of turn.
+    pub(super) spare: SmallVec<[u32; 4]>,
     pub(super) random: SmallRng,
+    pub(super) seeking: Seeking,
+    pub(super) introduced: Introduced,
 }
 
 impl<P: Payload> Swarm<P> {

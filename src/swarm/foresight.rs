@@ -6,9 +6,12 @@ use crate::swarm::{Payload, Swarm};
 impl<P: Payload> Swarm<P> {
     /// Touches what any message needs. What it gives means nothing, but that it was read.
     pub(crate) fn foresee(&self) -> u64 {
-        let marks = u64::from(self.held.has(0)) + u64::from(self.proven.has(0)) + u64::from(self.fresh.has(0));
-        let found = self.place(u32::MAX).is_some() || self.outputs.front().is_some();
-        marks + self.ledger.got() + self.told.micros() + u64::from(found) + self.next.len() as u64
+        let numbers = self.neighbours().next().map_or(0, u64::from);
+        let marks = u64::from(self.held.is_empty())
+            + u64::from(self.proven.is_empty())
+            + u64::from(self.fresh.is_empty());
+        let blocks = self.next.first().copied().map_or(0, u64::from);
+        numbers + marks + blocks + self.ledger.given() + self.told.micros() + self.outputs.len() as u64
     }
 
     /// Touches a neighbour.
@@ -16,14 +19,8 @@ impl<P: Payload> Swarm<P> {
         let Some(them) = self.place(link).and_then(|place| self.neighbours.get(place)) else {
             return 0;
         };
-        let ask = them.ask.map_or(0, |ask| ask.chunk);
-        let wish = them.wish.map_or(0, |wish| wish.chunk);
-        u64::from(ask + wish)
-            + them.pair.given
-            + u64::from(them.held.has(0))
-            + them.opened.micros()
-            + u64::from(them.words)
-            + them.expected.len() as u64
+        let wish = them.wish.map_or(0, |wish| wish.since.micros());
+        wish + them.pair.given + u64::from(them.words) + u64::from(them.held.is_empty())
     }
 
     /// Touches the neighbour to whom it gives.

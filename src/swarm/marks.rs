@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use crate::swarm::Ranges;
 
 /// A set of chunks of a page whose number of chunks is known: nothing beyond it can be marked, whatever is said.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Marks {
     words: SmallVec<[u64; 2]>,
     chunks: u32,
@@ -88,9 +88,7 @@ impl Marks {
         for (place, word) in self.words.iter().enumerate() {
             let here = word.count_ones();
             if index < here {
-                let mut word = *word;
-                (0..index).for_each(|_| word &= word - 1);
-                return Some(place as u32 * u64::BITS + word.trailing_zeros());
+                return Some(place as u32 * u64::BITS + nth_bit(*word, index));
             }
             index -= here;
         }
@@ -113,6 +111,31 @@ impl Marks {
     pub(crate) fn ranges(&self) -> Ranges {
         Ranges::of_ascending(self.iter())
     }
+}
+
+impl Clone for Marks {
+    /// Copied in one piece: the derived one goes word by word, and choices clone often.
+    fn clone(&self) -> Self {
+        Self {
+            words: SmallVec::from_slice(&self.words),
+            chunks: self.chunks,
+        }
+    }
+}
+
+/// Where the `index`-th bit of a word is that has more than so many: by halves.
+const fn nth_bit(word: u64, mut index: u32) -> u32 {
+    let (mut place, mut half) = (0, u64::BITS / 2);
+    while half > 0 {
+        let low = (word >> place) & ((1 << half) - 1);
+        let count = low.count_ones();
+        if index >= count {
+            index -= count;
+            place += half;
+        }
+        half /= 2;
+    }
+    place
 }
 
 const fn word(chunk: u32) -> usize {

@@ -8,7 +8,9 @@ use crate::{
     swarm::{Moment, Pair, Rules, marks::Marks, message::CREDIT_MAX},
 };
 
+// Laid out as written, for the sake of the simulator's cache: what every block needs comes first.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Neighbour {
     pub(super) link: u32,
     /// What it last said it may give, in units of 2 KiB.
@@ -16,24 +18,24 @@ pub(super) struct Neighbour {
     pub(super) greeted: bool,
     /// More is queued towards it than is good.
     pub(super) full: bool,
-    /// A neighbour introduced it, not the broker.
-    pub(super) by_neighbour: bool,
-    /// When it sought neighbours last.
-    pub(super) sought: Option<Moment>,
     /// The broker named us its sponsor.
     pub(super) sponsored: bool,
-    /// Messages since the last look, blocks not counted: those are bounded by what was asked.
-    pub(super) words: u16,
     pub(super) pair: Pair,
-    pub(super) held: Marks,
-    /// What it was asked for.
-    pub(super) ask: Option<Ask>,
-    /// What it was asked for, and need not send any more; it does not know yet.
-    pub(super) void: Option<u32>,
     /// What it asked for.
     pub(super) wish: Option<Wish>,
     /// The chunk of the proof that it sent last: its blocks are of that one.
     pub(super) sending: Option<u32>,
+    /// What it was asked for.
+    pub(super) ask: Option<Ask>,
+    pub(super) held: Marks,
+    /// What it was asked for, and need not send any more; it does not know yet.
+    pub(super) void: Option<u32>,
+    /// Messages since the last look, blocks not counted: those are bounded by what was asked.
+    pub(super) words: u16,
+    /// A neighbour introduced it, not the broker.
+    pub(super) by_neighbour: bool,
+    /// When it sought neighbours last.
+    pub(super) sought: Option<Moment>,
     /// Chunks that it was asked for and has not begun to send, oldest first: what was cancelled may still come.
     pub(super) expected: SmallVec<[u32; 8]>,
     /// Since when it owes as much as it may, and gives nothing.
