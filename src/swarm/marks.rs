@@ -39,6 +39,13 @@ impl Marks {
         }
     }
 
+    /// Whether it was marked; it is not any more.
+    pub(crate) fn take(&mut self, chunk: u32) -> bool {
+        let had = self.has(chunk);
+        self.clear(chunk);
+        had
+    }
+
     /// Marks what a stranger named; chunks beyond the page are none of our business.
     pub(crate) fn learn(&mut self, ranges: &Ranges) {
         for run in ranges.runs() {
@@ -123,19 +130,25 @@ impl Clone for Marks {
     }
 }
 
-/// Where the `index`-th bit of a word is that has more than so many: by halves.
-const fn nth_bit(word: u64, mut index: u32) -> u32 {
-    let (mut place, mut half) = (0, u64::BITS / 2);
-    while half > 0 {
-        let low = (word >> place) & ((1 << half) - 1);
-        let count = low.count_ones();
-        if index >= count {
-            index -= count;
-            place += half;
-        }
-        half /= 2;
+/// Where the `index`-th bit of a word is that has more than so many: the byte by its sums, then bit by bit.
+const fn nth_bit(word: u64, index: u32) -> u32 {
+    let pairs = word - ((word >> 1) & 0x5555_5555_5555_5555);
+    let fours = (pairs & 0x3333_3333_3333_3333) + ((pairs >> 2) & 0x3333_3333_3333_3333);
+    let bytes = (fours + (fours >> 4)) & 0x0f0f_0f0f_0f0f_0f0f;
+    // Each byte becomes the number of bits in it and in those below it.
+    let mut sums = bytes.wrapping_mul(0x0101_0101_0101_0101);
+    let (mut place, mut below) = (0, 0);
+    while sums as u8 as u32 <= index && place < u64::BITS - 8 {
+        below = sums as u8 as u32;
+        sums >>= 8;
+        place += 8;
     }
-    place
+    let (mut byte, mut left) = (word >> place, index - below);
+    while left > 0 {
+        byte &= byte - 1;
+        left -= 1;
+    }
+    place + byte.trailing_zeros()
 }
 
 const fn word(chunk: u32) -> usize {

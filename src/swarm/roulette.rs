@@ -62,8 +62,11 @@ pub(super) fn which_chunk(
     if count == 0 {
         return None;
     }
+    // One that was drawn before is not counted again.
+    let mut fresh = open.clone();
     (0..DRAWS)
         .filter_map(|_| open.nth(random.random_range(0..count)))
+        .filter(|chunk| fresh.take(*chunk))
         .min_by_key(|chunk| holders(*chunk))
 }
 
