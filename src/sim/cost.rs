@@ -23,7 +23,7 @@ pub(super) fn between(message: &Message) -> u64 {
         Message::Proof(_) => 5 + 16 * u64::from(BLOCKS),
         Message::Block(block) => 7 + block.bytes.len() as u64,
         Message::Seek(seek) => 2 + 4 * seek.known.len() as u64,
-        Message::Meet(_) => 5,
+        Message::Meet(_) => 6,
         Message::Signal(Signal { body, .. }) | Message::Relayed(Relayed { body, .. }) => {
             5 + match body {
                 Body::Identity(_) => 55,

@@ -55,7 +55,10 @@ pub(super) enum Word {
     },
     Cancel(u32),
     Lack(u32),
-    Meet(u32),
+    Meet {
+        gives: bool,
+        visitor: u32,
+    },
     /// Its place on the shelf.
     Other(u32),
 }
@@ -77,7 +80,10 @@ impl Word {
             },
             Message::Cancel(cancel) => Self::Cancel(cancel.chunk),
             Message::Lack(lack) => Self::Lack(lack.chunk),
-            Message::Meet(meet) => Self::Meet(meet.visitor),
+            Message::Meet(meet) => Self::Meet {
+                gives: meet.gives,
+                visitor: meet.visitor,
+            },
             other => Self::Other(shelf.put(other)),
         }
     }
@@ -103,7 +109,7 @@ impl Word {
             Self::Ask { credit, block, chunk } => Message::Ask(Ask { credit, chunk, block }),
             Self::Cancel(chunk) => Message::Cancel(Cancel { chunk }),
             Self::Lack(chunk) => Message::Lack(Lack { chunk }),
-            Self::Meet(visitor) => Message::Meet(Meet { visitor }),
+            Self::Meet { gives, visitor } => Message::Meet(Meet { visitor, gives }),
             Self::Other(place) => return shelf.take(place),
         })
     }

@@ -145,6 +145,12 @@ impl World<'_> {
         if !open(self, visitor, peer) || !open(self, peer, visitor) {
             return;
         }
+        // Not one that came just now, or was accused: it may have nothing to give, or never give.
+        let now = self.now;
+        let able = |them: &mut Visitor| them.accusers.is_empty() && now > them.arrived.after(SETTLED);
+        if !self.get(peer).is_some_and(able) {
+            return;
+        }
         if let Some(them) = self.get(visitor)
             && std::mem::take(&mut them.unsponsored)
         {
@@ -168,9 +174,14 @@ impl World<'_> {
         if self.is_broker_dead() || self.get(visitor)?.is_bad() {
             return None;
         }
-        for _ in 0..TRIES {
+        for left in (0..TRIES).rev() {
             let drawn = self.hall.draw(&mut self.random)?;
-            if self.suits(visitor, drawn) && !self.get(drawn)?.is_bad() {
+            // Who was accused at all is introduced if nobody else is found.
+            let them = self.get(drawn)?;
+            if them.is_bad() || (left > TRIES / 2 && !them.accusers.is_empty()) {
+                continue;
+            }
+            if self.suits(visitor, drawn) {
                 return Some(drawn);
             }
         }
@@ -218,5 +229,7 @@ impl World<'_> {
 const ABSENT: u32 = u32::MAX;
 /// Draws for one neighbour; a crowd in which 16 at random do not suit is one where nobody does.
 const TRIES: usize = 16;
+/// A visitor that came before has chunks to give.
+const SETTLED: Duration = Duration::from_secs(3);
 /// When two visitors give each other up.
 const UNREACHABLE: Duration = Duration::from_secs(3);

@@ -73,9 +73,9 @@ impl Visitor {
         own + self.swarm.as_ref().map_or(0, Swarm::foresee)
     }
 
-    /// Whether the broker introduces it no more: often accused, and by more than a few of those it met.
+    /// Whether the broker introduces it no more: accused by half of those it met, and by more than one.
     pub(super) fn is_bad(&self) -> bool {
-        self.accusers.len() >= ACCUSERS && self.accusers.len() * 5 >= self.met.len()
+        self.accusers.len() >= ACCUSERS && self.accusers.len() * 2 >= self.met.len()
     }
 
     /// Whether the origin serves it all the same: one who was slandered gets the page in the end.
@@ -99,5 +99,5 @@ impl Visitor {
     }
 }
 
-const ACCUSERS: usize = 3;
+const ACCUSERS: usize = 2;
 const GRACE: Duration = Duration::from_secs(20);

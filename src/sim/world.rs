@@ -366,7 +366,7 @@ const NEVER: Moment = Moment::from_micros(u64::MAX);
 /// After the last arrival: who has no page by then never gets it.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Pages and seeds before a newcomer's seed: if it takes longer than this, a neighbour gives it one.
-const SEED_QUEUE: Duration = Duration::from_millis(250);
+const SEED_QUEUE: Duration = Duration::from_millis(150);
 /// Fewer visitors than this are in the cache anyway.
 const CROWD: usize = 500;
 /// Visitors that are read ahead at once: many, so that they wait for the memory together, and few enough for the cache.

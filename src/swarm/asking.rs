@@ -8,7 +8,7 @@ use crate::swarm::{
     Message, Moment, Output, Payload, PeerFault, Swarm,
     marks::Marks,
     message::{Ask, Block, Cancel, Proof},
-    neighbour::{self, Neighbour, stated},
+    neighbour::{self, Neighbour},
     payload::blocks_of,
     roulette,
 };
@@ -40,7 +40,7 @@ impl<P: Payload> Swarm<P> {
                 let them = &self.neighbours[place];
                 if them.may_be_asked()
                     && them.trusts_us(&self.rules) == hopeful
-                    && let Some(chunk) = self.choose(place)
+                    && let Some(chunk) = self.choose(place).or_else(|| self.take_over(place, now))
                 {
                     self.ask(place, chunk, now);
                 }
@@ -175,7 +175,7 @@ impl<P: Payload> Swarm<P> {
             return;
         }
         let message = Message::Ask(Ask {
-            credit: stated(self.ledger.credit()),
+            credit: self.stated(),
             chunk,
             block: self.next[chunk as usize],
         });
@@ -203,6 +203,27 @@ impl<P: Payload> Swarm<P> {
         let at = self.spare.iter().position(|chunk| offered.has(*chunk))?;
         let chunk = self.spare.remove(at);
         self.outputs.push_back(Output::Spare(self.spare.clone()));
+        Some(chunk)
+    }
+
+    /// A chunk that somebody else was asked for and has not begun to send, the oldest first: this neighbour has nothing else to
+    /// give, and its uplink is idle.
+    fn take_over(&mut self, place: usize, now: Moment) -> Option<u32> {
+        let offered = &self.neighbours[place].held;
+        let waits = |them: &Neighbour| {
+            them.ask.is_some_and(|ask| {
+                offered.has(ask.chunk)
+                    && them.sending != Some(ask.chunk)
+                    && now >= ask.heard.after(self.rules.take_over)
+            })
+        };
+        let at = (0..self.neighbours.len())
+            .filter(|at| *at != place)
+            .filter(|at| waits(&self.neighbours[*at]))
+            .min_by_key(|at| self.neighbours[*at].ask.map(|ask| ask.heard))?;
+        let them = &mut self.neighbours[at];
+        let chunk = them.ask.take()?.chunk;
+        them.void = Some(chunk);
         Some(chunk)
     }
 

@@ -8,8 +8,12 @@ use rand::rngs::SmallRng;
 use smallvec::SmallVec;
 
 use crate::swarm::{
-    Input, Ledger, Message, Moment, Output, Payload, PeerFault, Rules, introducing::Introduced, marks::Marks,
-    message::Hello, neighbour::Neighbour, seeking::Seeking,
+    Input, Ledger, Message, Moment, Output, Payload, PeerFault, Rules,
+    introducing::Introduced,
+    marks::Marks,
+    message::Hello,
+    neighbour::{Mutual, Neighbour},
+    seeking::Seeking,
 };
 
 /// One visitor's side of the exchange.
@@ -196,6 +200,11 @@ impl<P: Payload> Swarm<P> {
         }
         let mut them = Neighbour::new(link, self.page.chunks(), now);
         them.by_neighbour = meeting.is_some_and(|meeting| meeting.by.is_some());
+        let stranger = Mutual {
+            theirs: self.rules.trust,
+            ours: self.rules.trust,
+        };
+        them.first = meeting.map_or(stranger, |meeting| meeting.first);
         self.neighbours.push(them);
         self.numbers.push(link);
         self.say(link, Message::Hello(self.hello));
@@ -264,7 +273,7 @@ impl<P: Payload> Swarm<P> {
             Message::Block(block) => self.block(place, block, now),
             Message::Lack(lack) => self.lacked(place, lack.chunk),
             Message::Seek(seek) => self.sought(place, &seek, now),
-            Message::Meet(meet) => self.introduced_to(link, meet.visitor, now),
+            Message::Meet(meet) => self.introduced_to(link, meet, now),
             Message::Signal(signal) => self.relay(link, signal, now),
             Message::Relayed(relayed) => self.relayed(link, relayed),
         }

@@ -41,7 +41,7 @@ impl<P: Payload> Swarm<P> {
             if self.ledger.give(&mut them.pair, bytes.len() as u64).is_err() {
                 continue;
             }
-            let credit = stated(self.ledger.credit());
+            let credit = self.stated();
             return Some((
                 link,
                 Message::Block(Block {
@@ -84,6 +84,16 @@ impl<P: Payload> Swarm<P> {
         false
     }
 
+    /// What is told of our credit: none while there is little that it could be spent on, for a new chunk wakes an idle uplink as
+    /// credit does.
+    pub(super) fn stated(&self) -> u8 {
+        if self.held.count() < self.rules.poor {
+            0
+        } else {
+            stated(self.ledger.credit())
+        }
+    }
+
     /// Tells the neighbours what is new to them.
     pub(super) fn announce(&mut self, now: Moment) {
         self.told = now;
@@ -98,7 +108,7 @@ impl<P: Payload> Swarm<P> {
     }
 
     pub(super) fn tell(&mut self, link: u32, ranges: Ranges) {
-        let credit = stated(self.ledger.credit());
+        let credit = self.stated();
         for ranges in ranges.parts() {
             self.say(link, Message::Have(Have { credit, ranges }));
         }

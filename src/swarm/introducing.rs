@@ -85,9 +85,10 @@ impl<P: Payload> Swarm<P> {
             .map(|other| other.link)
             .filter(suits)
             .collect();
-        // Those first who were introduced to the fewest: whoever has links enough takes no more.
+        // Those first who were introduced to the fewest, for whoever has links enough takes no more, and who lack most: they
+        // stay longest, and a link costs two handshakes.
         others.shuffle(&mut self.random);
-        others.sort_by_key(|other| self.introduced.count(*other));
+        others.sort_by_key(|other| self.introduced.count(*other) as u32 * AGE + self.held_by(*other) / EIGHTH);
         others.truncate(free.min(seek.count.into()));
         others
             .into_iter()
@@ -109,13 +110,24 @@ impl<P: Payload> Swarm<P> {
         false
     }
 
+    /// How much of the page a neighbour holds, in 64ths of it.
+    fn held_by(&self, link: u32) -> u32 {
+        let held = self
+            .place(link)
+            .map_or(0, |place| self.neighbours[place].held.count());
+        held * 64 / self.page.chunks().max(1)
+    }
+
     fn introduce(&mut self, one: u32, two: u32, now: Moment) {
         self.introduced.0.push_back(Pair {
             sides: [(one, Said::default()), (two, Said::default())],
             since: now,
         });
-        self.say(one, Message::Meet(Meet { visitor: two }));
-        self.say(two, Message::Meet(Meet { visitor: one }));
+        for (to, visitor) in [(one, two), (two, one)] {
+            let them = self.place(visitor).map(|place| &self.neighbours[place]);
+            let gives = them.is_some_and(|them| them.pair.received > 0);
+            self.say(to, Message::Meet(Meet { visitor, gives }));
+        }
     }
 
     fn expire_introductions(&mut self, now: Moment) {
@@ -124,6 +136,9 @@ impl<P: Payload> Swarm<P> {
     }
 }
 
+/// One introduction more weighs as much as half of the page.
+const AGE: u32 = 4;
+const EIGHTH: u32 = 8;
 /// Pairs within the time that an introduction is good: two newcomers that each are introduced to everybody, and as much
 /// again. Each costs our uplink two introductions and at most eighteen signals, about 2 KB.
 const PAIRS_MAX: usize = 32;

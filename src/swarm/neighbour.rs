@@ -34,6 +34,8 @@ pub(super) struct Neighbour {
     pub(super) words: u16,
     /// A neighbour introduced it, not the broker.
     pub(super) by_neighbour: bool,
+    /// What it may owe before it has given any, and we it.
+    pub(super) first: Mutual,
     /// When it sought neighbours last.
     pub(super) sought: Option<Moment>,
     /// Chunks that it was asked for and has not begun to send, oldest first: what was cancelled may still come.
@@ -41,6 +43,13 @@ pub(super) struct Neighbour {
     /// Since when it owes as much as it may, and gives nothing.
     pub(super) limit_since: Option<Moment>,
     pub(super) opened: Moment,
+}
+
+/// Bytes that either may owe the other before it has given any; what it allows us is a guess.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mutual {
+    pub(super) theirs: u32,
+    pub(super) ours: u32,
 }
 
 /// Our request.
@@ -68,6 +77,7 @@ impl Neighbour {
             greeted: false,
             full: false,
             by_neighbour: false,
+            first: Mutual::default(),
             sought: None,
             sponsored: false,
             words: 0,
@@ -85,7 +95,7 @@ impl Neighbour {
 
     /// Bytes that it may owe: little at first, more as it gives.
     pub(super) fn trust(&self, rules: &Rules) -> i64 {
-        let earned = u64::from(rules.trust) + self.pair.received;
+        let earned = u64::from(self.first.theirs) + self.pair.received;
         earned.min(rules.trust_max.into()) as i64 + self.promised(rules)
     }
 
@@ -96,8 +106,14 @@ impl Neighbour {
 
     /// Whether it gives, if it goes by our rules: we do not owe it as much as we may, or it has all and trusts everybody.
     pub(super) fn trusts_us(&self, rules: &Rules) -> bool {
-        let earned = (u64::from(rules.trust) + self.pair.given).min(rules.trust_max.into());
+        let earned = (u64::from(self.first.ours) + self.pair.given).min(rules.trust_max.into());
         self.held.is_full() || content::BLOCK as i64 - self.pair.balance() <= earned as i64
+    }
+
+    /// Whether it helps, or may yet: it gave something or is young, and is not at its limit.
+    pub(super) fn is_useful(&self, rules: &Rules, now: Moment) -> bool {
+        let young = now < self.opened.after(rules.prove);
+        self.limit_since.is_none() && (young || self.pair.received > 0)
     }
 
     /// Whether it may be asked: it lets no more pile up than it answers.

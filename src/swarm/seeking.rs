@@ -8,7 +8,8 @@ use smallvec::SmallVec;
 
 use crate::swarm::{
     Body, Message, Moment, Output, Payload, Rules, Said, Swarm,
-    message::{Relayed, Seek, Signal},
+    message::{Meet, Relayed, Seek, Signal},
+    neighbour::{Mutual, Neighbour},
 };
 
 /// Who was asked for neighbours, who is being met, and who is not to be met again.
@@ -39,6 +40,8 @@ pub(super) struct Meeting {
     /// The neighbour that introduced it; none if the broker did.
     pub(super) by: Option<u32>,
     since: Moment,
+    /// What each may owe the other when they are linked.
+    pub(super) first: Mutual,
     said: Said,
     heard: Said,
     silent: bool,
@@ -116,7 +119,9 @@ impl<P: Payload> Swarm<P> {
     pub(super) fn seek(&mut self, now: Moment) {
         self.give_up(now);
         let links = usize::from(self.rules.links);
-        let short = links.saturating_sub(self.neighbours.len() + self.likely(now));
+        let useful = |them: &&Neighbour| them.is_useful(&self.rules, now);
+        let useful = self.neighbours.iter().filter(useful).count();
+        let short = links.saturating_sub(useful + self.likely(now)).min(self.room());
         let waits = self.seeking.hoped > 0 && now < self.seeking.until;
         let of_broker = self.seeking.of == Asked::Broker;
         if short == 0 || self.is_complete() || (waits && !of_broker) {
@@ -146,7 +151,12 @@ impl<P: Payload> Swarm<P> {
         }
         self.seeking.hoped = self.seeking.hoped.saturating_sub(1);
         if self.has_room() {
-            self.meet(visitor, None, now);
+            let trust = self.rules.trust;
+            let first = Mutual {
+                theirs: trust,
+                ours: trust,
+            };
+            self.meet(visitor, None, first, now);
         } else {
             self.seeking.know(visitor);
             self.outputs.push_back(Output::Close(visitor));
@@ -164,20 +174,22 @@ impl<P: Payload> Swarm<P> {
     }
 
     /// A neighbour introduced somebody; who is known, or too many, is ignored.
-    pub(super) fn introduced_to(&mut self, by: u32, visitor: u32, now: Moment) -> bool {
+    pub(super) fn introduced_to(&mut self, by: u32, meet: Meet, now: Moment) -> bool {
+        let Meet { visitor, gives } = meet;
         if !self.has_room() || self.is_known(visitor) {
             return false;
         }
-        let (most, meet, look) = (self.rules.unsought, self.rules.meet, self.rules.look);
+        let (most, good, look) = (self.rules.unsought, self.rules.meet, self.rules.look);
         let seeking = &mut self.seeking;
         if seeking.of == Asked::Neighbour(by) && seeking.hoped > 0 {
             seeking.hoped -= 1;
             // It says all that it knows at once: what is still hoped for then, another may know.
             seeking.until = seeking.until.min(now.after(look));
-        } else if !seeking.admit(most, meet, now) {
+        } else if !seeking.admit(most, good, now) {
             return false;
         }
-        self.meet(visitor, Some(by), now);
+        let first = self.vouched(by, gives);
+        self.meet(visitor, Some(by), first, now);
         self.outputs.push_back(Output::Meet(visitor));
         false
     }
@@ -213,12 +225,31 @@ impl<P: Payload> Swarm<P> {
         false
     }
 
-    fn meet(&mut self, visitor: u32, by: Option<u32>, now: Moment) {
+    /// What one may owe who was introduced by a neighbour, and we: much if the neighbour got something of it. A stranger gets
+    /// as little as the broker's, and of a visitor that does not need it nothing at all: free riders live on links.
+    fn vouched(&self, by: u32, gives: bool) -> Mutual {
+        let rules = &self.rules;
+        let stranger = if self.held.count() < rules.settled {
+            rules.trust
+        } else {
+            0
+        };
+        let given = self
+            .place(by)
+            .is_some_and(|place| self.neighbours[place].pair.given > 0);
+        Mutual {
+            theirs: if gives { rules.trust_giver } else { stranger },
+            ours: if given { rules.trust_giver } else { rules.trust },
+        }
+    }
+
+    fn meet(&mut self, visitor: u32, by: Option<u32>, first: Mutual, now: Moment) {
         self.seeking.rest = self.rules.seek;
         self.seeking.meetings.push(Meeting {
             visitor,
             by,
             since: now,
+            first,
             said: Said::default(),
             heard: Said::default(),
             silent: true,
@@ -234,7 +265,12 @@ impl<P: Payload> Swarm<P> {
     }
 
     fn has_room(&self) -> bool {
-        self.neighbours.len() + self.meetings() < self.rules.links_max.into()
+        self.room() > 0
+    }
+
+    /// Links that may be added.
+    fn room(&self) -> usize {
+        usize::from(self.rules.links_max).saturating_sub(self.neighbours.len() + self.meetings())
     }
 
     fn is_known(&self, visitor: u32) -> bool {
