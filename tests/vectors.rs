@@ -226,6 +226,7 @@ fn message(value: &Value) -> Message {
         }),
         "meet" => Message::Meet(Meet {
             visitor: word(&value["visitor"]),
+            gives: value["gives"].as_bool().unwrap(),
         }),
         "signal" => Message::Signal(Signal {
             to: word(&value["to"]),

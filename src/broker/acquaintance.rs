@@ -51,11 +51,15 @@ impl Visitor {
         !self.is_barred() && self.met.len() < MET_MAX && self.links() < links
     }
 
-    /// Often accused: three, so that one liar bars nobody; a fifth of its links, so that a visitor that stays for hours
-    /// is not barred by the sum of all liars it met (simulated: with this rule 20 % of free riders cost the others 2 % of
-    /// time, without it 28 %).
+    /// Accused by two, so that one liar bars nobody, and by half of its links, so that a visitor that stays for hours is not
+    /// barred by the sum of all liars it met. A free rider takes little of each link: it is to have few (`docs/swarm.md`).
     pub(super) const fn is_barred(&self) -> bool {
-        self.complaints >= COMPLAINTS && self.complaints * 5 >= self.links_ever
+        self.complaints >= COMPLAINTS && self.complaints * 2 >= self.links_ever
+    }
+
+    /// Whether anybody accused it.
+    pub(super) const fn is_suspect(&self) -> bool {
+        self.complaints > 0
     }
 
     /// Links it has or is opening.
@@ -117,4 +121,4 @@ impl Acquaintance {
 /// is collecting addresses.
 const MET_MAX: usize = 64;
 
-const COMPLAINTS: u32 = 3;
+const COMPLAINTS: u32 = 2;

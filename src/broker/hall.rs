@@ -283,4 +283,4 @@ fn given(report: Report) {
 }
 
 /// Seeds before a newcomer's: if they take longer than this, a neighbour gives it one (`docs/swarm.md`).
-const SEED_QUEUE: Duration = Duration::from_millis(250);
+const SEED_QUEUE: Duration = Duration::from_millis(150);

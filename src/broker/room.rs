@@ -227,19 +227,25 @@ impl Room {
         };
         let wanted = count.min(self.rules.links - visitor.links());
         let mut chosen = Vec::with_capacity(wanted);
+        let mut suspects = Vec::new();
         for place in index::sample(rng, self.places.len(), self.places.len().min(PROBES)) {
             if chosen.len() == wanted {
                 break;
             }
             let other = self.places[place];
-            let open = self
-                .visitors
-                .get(&other)
-                .is_some_and(|other| other.is_open(self.rules.links));
-            if open && other != id && !visitor.knows(other) {
-                chosen.push(other);
+            let Some(them) = self.visitors.get(&other) else {
+                continue;
+            };
+            if them.is_open(self.rules.links) && other != id && !visitor.knows(other) {
+                if them.is_suspect() {
+                    suspects.push(other);
+                } else {
+                    chosen.push(other);
+                }
             }
         }
+        // Who was accused at all is introduced if there is nobody else: one liar must not make anybody lonely.
+        chosen.extend(suspects.into_iter().take(wanted - chosen.len()));
         chosen.iter().for_each(|other| self.meet(id, *other, mail));
         chosen.len()
     }
@@ -336,15 +342,21 @@ impl Room {
                 .and_then(|visitor| visitor.acquaintance(other))
                 .is_some_and(|pair| pair.open && !pair.over)
         });
-        for (visitor, sponsor) in [(one, two), (two, one)].into_iter().filter(|_| open) {
-            if let Some(newcomer) = self.visitors.get_mut(&visitor)
-                && std::mem::take(&mut newcomer.wants_sponsor)
-            {
-                mail.push(Envelope {
-                    to: sponsor,
-                    message: FromBroker::Sponsor { visitor },
-                });
-            }
+        // Not the one that came later, nor one that was accused: it may have nothing to give, or never give.
+        let (sponsor, visitor) = (one.min(two), one.max(two));
+        let able = self
+            .visitors
+            .get(&sponsor)
+            .is_some_and(|sponsor| !sponsor.is_suspect());
+        if open
+            && able
+            && let Some(newcomer) = self.visitors.get_mut(&visitor)
+            && std::mem::take(&mut newcomer.wants_sponsor)
+        {
+            mail.push(Envelope {
+                to: sponsor,
+                message: FromBroker::Sponsor { visitor },
+            });
         }
     }
 

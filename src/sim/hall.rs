@@ -145,10 +145,8 @@ impl World<'_> {
         if !open(self, visitor, peer) || !open(self, peer, visitor) {
             return;
         }
-        // Not one that came just now, or was accused: it may have nothing to give, or never give.
-        let now = self.now;
-        let able = |them: &mut Visitor| them.accusers.is_empty() && now > them.arrived.after(SETTLED);
-        if !self.get(peer).is_some_and(able) {
+        // Not one that came later, or was accused: it may have nothing to give, or never give.
+        if peer > visitor || !self.get(peer).is_some_and(|them| them.accusers.is_empty()) {
             return;
         }
         if let Some(them) = self.get(visitor)
@@ -229,7 +227,5 @@ impl World<'_> {
 const ABSENT: u32 = u32::MAX;
 /// Draws for one neighbour; a crowd in which 16 at random do not suit is one where nobody does.
 const TRIES: usize = 16;
-/// A visitor that came before has chunks to give.
-const SETTLED: Duration = Duration::from_secs(3);
 /// When two visitors give each other up.
 const UNREACHABLE: Duration = Duration::from_secs(3);

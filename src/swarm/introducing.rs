@@ -88,7 +88,8 @@ impl<P: Payload> Swarm<P> {
         // Those first who were introduced to the fewest, for whoever has links enough takes no more, and who lack most: they
         // stay longest, and a link costs two handshakes.
         others.shuffle(&mut self.random);
-        others.sort_by_key(|other| self.introduced.count(*other) as u32 * AGE + self.held_by(*other) / EIGHTH);
+        others
+            .sort_by_key(|other| self.introduced.count(*other) as u32 * AGE + self.held_by(*other) / EIGHTH);
         others.truncate(free.min(seek.count.into()));
         others
             .into_iter()
