@@ -22,7 +22,7 @@ const SHAPES = [
 ];
 
 const identity: Field<Identity> = {
-  read(from) {
+  decode(from) {
     const shape = from.integer(1);
     const known = SHAPES[shape];
     check(known !== undefined, Fault.Identity);
@@ -41,7 +41,7 @@ const identity: Field<Identity> = {
 };
 
 const candidate: Field<Candidate> = {
-  read(from) {
+  decode(from) {
     const place = from.integer(1);
     check([0, 4, 6, REFLEXIVE + 4, REFLEXIVE + 6].includes(place), Fault.Candidate);
     const [priority, host, port] = [from.integer(4), from.bytes(place % REFLEXIVE === 4 ? 4 : 16), from.integer(2)];
