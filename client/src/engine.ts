@@ -45,7 +45,7 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
   const store = memory(small ? MEMORY_MOBILE : MEMORY);
   // Courtesy to batteries and data plans.
   const quiet = (): boolean => small && document.hidden;
-  const exchange = swarm({ manifest, room, lan, store, quiet, random: Math.random }, performance.now());
+  const exchange = swarm({ manifest, room, lan, store, quiet, chance: Math.random }, performance.now());
   let links: Neighbourhood | undefined;
   let stop: AbortController;
   let beating: ReturnType<typeof setInterval> | undefined;

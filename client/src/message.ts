@@ -96,16 +96,6 @@ const ranges: Field<Ranges> = {
   },
 };
 
-/** Whole digests; the message ends with them. */
-const digests: Field<Uint8Array> = {
-  decode(from) {
-    const found = rest(DIGEST, BLOCKS * DIGEST).decode(from);
-    check(found.length % DIGEST === 0, Fault.Short);
-    return found;
-  },
-  write: (value) => value,
-};
-
 const credit = integer(1, CREDIT_MOST + 1, Fault.Credit);
 const block = integer(1, BLOCKS, Fault.Block);
 /** A chunk's number. */
@@ -119,7 +109,7 @@ const any = oneOf<Message>(
     [Kind.Have]: { credit, ranges },
     [Kind.Ask]: { credit, chunk, block },
     [Kind.Cancel]: { chunk },
-    [Kind.Proof]: { chunk, digests },
+    [Kind.Proof]: { chunk, digests: rest(DIGEST, BLOCKS * DIGEST, DIGEST) },
     [Kind.Block]: { credit, chunk, block, bytes: rest(1, BLOCK) },
     [Kind.Lack]: { chunk },
     [Kind.Seek]: { count: integer(1, SEEK_MOST + 1, Fault.Value, 1), known: many(visitor, KNOWN_MOST) },

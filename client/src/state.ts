@@ -23,7 +23,7 @@ export interface Swarm {
   /** Whether addresses of private networks are of use. */
   readonly lan: boolean;
   /** A number in `0..1`. */
-  readonly random: () => number;
+  readonly chance: () => number;
   /** Whether to give nothing for now. */
   readonly quiet: () => boolean;
   readonly ledger: Ledger;
@@ -65,7 +65,7 @@ export interface Swarm {
   introductions: Introduction[];
 }
 
-export function swarm(of: Pick<Swarm, "manifest" | "room" | "lan" | "store" | "random" | "quiet">, now: number): Swarm {
+export function swarm(of: Pick<Swarm, "manifest" | "room" | "lan" | "store" | "chance" | "quiet">, now: number): Swarm {
   return {
     ...of,
     ledger: ledger(),

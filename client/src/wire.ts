@@ -78,7 +78,8 @@ export function integer(width: number, end = Infinity, fault = Fault.Value, leas
       check(value >= least && value < end, fault);
       return value;
     },
-    write: (value) => Array.from({ length: width }, (_, at) => Math.floor(value / 256 ** (width - 1 - at)) % 256),
+    // What does not fit into a byte is cut off when it becomes one.
+    write: (value) => Array.from({ length: width }, (_, at) => value / 256 ** (width - 1 - at)),
   };
 }
 
@@ -87,12 +88,13 @@ export function bytes(length: number): Field<Uint8Array> {
   return { decode: (from) => from.bytes(length), write: (value) => value };
 }
 
-/** Everything up to the end, at least `least` bytes and at most `most`. */
-export function rest(least: number, most: number): Field<Uint8Array> {
+/** Everything up to the end, at least `least` bytes and at most `most`, in whole `unit`s. */
+export function rest(least: number, most: number, unit = 1): Field<Uint8Array> {
   return {
     decode(from) {
       check(from.left() >= least, Fault.Short);
       check(from.left() <= most, Fault.Long);
+      check(from.left() % unit === 0, Fault.Short);
       return from.bytes(from.left());
     },
     write: (value) => value,

@@ -260,7 +260,7 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
     const liars = setting.liars ?? 0;
     const visitor: Visitor = {
       id,
-      swarm: swarm({ manifest: objects, room: new Uint8Array(8), lan: true, store: memory(setting.budget ?? 1e9), quiet: () => false, random }, world.now),
+      swarm: swarm({ manifest: objects, room: new Uint8Array(8), lan: true, store: memory(setting.budget ?? 1e9), quiet: () => false, chance: random }, world.now),
       liar: id > 0 && id <= liars,
       taker: id > liars && id <= liars + (setting.takers ?? 0),
       done: undefined,

@@ -4,9 +4,10 @@ use std::{
     io,
     net::SocketAddr,
     sync::Arc,
-    time::{Instant, SystemTime},
+    time::SystemTime,
 };
 
+use coarsetime::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -19,7 +20,7 @@ use super::{
 use crate::{
     broker::{self, Broker, Stun, TokenKey},
     content::{self, Store},
-    crowd::{self, Crowds},
+    crowd::{self, Crowds, Time},
     layer::{self, NoticeSettings, carrier::Carrier, notice::Notice},
     telemetry::series,
     unit::BitRate,
@@ -165,7 +166,7 @@ impl Builder {
         let started = (Instant::now(), SystemTime::now());
         let state = file.map(|file| Arc::new(StateFile::new(file)));
         let memory = state.as_ref().map(|file| file.recall()).unwrap_or_default();
-        let crowds = Crowds::with_memory(crowd, started.0.elapsed(), rand::random(), &memory)?;
+        let crowds = Crowds::with_memory(crowd, Time::ZERO, rand::random(), &memory)?;
         let store = Store::new(content)?;
         let carrier = Carrier::new(
             crowds,
