@@ -1,11 +1,6 @@
 //! From settings to a running whole, or to an error that names the bad value.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    time::SystemTime,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use coarsetime::Instant;
 use serde::{Deserialize, Serialize};

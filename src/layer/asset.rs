@@ -30,7 +30,10 @@ pub(super) fn find(name: &str) -> Option<&'static Asset> {
 pub(crate) fn prepare(runtime: &Handle) {
     runtime.spawn(async {
         for asset in &ASSETS {
-            let _ = asset.brotli.get_or_try_init(|| compressed(asset.plain.clone(), "br")).await;
+            let _ = asset
+                .brotli
+                .get_or_try_init(|| compressed(asset.plain.clone(), "br"))
+                .await;
         }
     });
 }
@@ -126,7 +129,10 @@ impl Asset {
             () if accepts("gzip") => ("gzip", &self.gzip),
             () => return (self.plain.clone(), None),
         };
-        match cell.get_or_try_init(|| compressed(self.plain.clone(), name)).await {
+        match cell
+            .get_or_try_init(|| compressed(self.plain.clone(), name))
+            .await
+        {
             Ok(bytes) => (bytes.clone(), Some(name)),
             Err(_) => (self.plain.clone(), None),
         }

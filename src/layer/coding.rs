@@ -25,7 +25,11 @@ pub(super) async fn decoded(response: Response<Body>) -> Response<Body> {
 }
 
 /// The response in the coding that the visitor likes best, if it is of a kind that gains by it, as small as `quality` has it.
-pub(super) async fn encoded(response: Response<Body>, visitor: &HeaderMap, quality: CompressionLevel) -> Response<Body> {
+pub(super) async fn encoded(
+    response: Response<Body>,
+    visitor: &HeaderMap,
+    quality: CompressionLevel,
+) -> Response<Body> {
     let mut request = Request::new(Body::empty());
     if let Some(accepted) = visitor.get(header::ACCEPT_ENCODING) {
         request

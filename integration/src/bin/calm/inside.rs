@@ -22,7 +22,12 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 pub(crate) async fn nanoseconds() -> anyhow::Result<()> {
     let nothing = layer_fn(|route: Route| route);
     let flashback = Flashback::builder().build()?;
-    let (bare_, idle, each, around) = (bare(), bare().layer(nothing), layered()?.0, flashback.layer().layer(bare()));
+    let (bare_, idle, each, around) = (
+        bare(),
+        bare().layer(nothing),
+        layered()?.0,
+        flashback.layer().layer(bare()),
+    );
     let mut measured: [Vec<f64>; 4] = Default::default();
     for batch in 0..BATCHES {
         for step in 0..measured.len() {
@@ -37,7 +42,10 @@ pub(crate) async fn nanoseconds() -> anyhow::Result<()> {
         }
     }
     println!("\nnanoseconds of a request in process, medians of {BATCHES} batches of {BATCH}:");
-    for (name, batches) in ["bare", "idle layer", "each route", "around"].iter().zip(&measured) {
+    for (name, batches) in ["bare", "idle layer", "each route", "around"]
+        .iter()
+        .zip(&measured)
+    {
         println!("{name:<14} {:>6.0}", median(batches).unwrap_or_default());
     }
     Ok(())

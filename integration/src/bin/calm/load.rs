@@ -75,7 +75,11 @@ impl Connection {
         stream.set_nodelay(true)?;
         let mut buffer = vec![0; 64 * 1024];
         let length = first(&mut stream, &mut buffer).await?;
-        Ok(Self { stream, buffer, length })
+        Ok(Self {
+            stream,
+            buffer,
+            length,
+        })
     }
 
     async fn ask(&mut self, until: Instant) -> anyhow::Result<u64> {

@@ -83,14 +83,22 @@ async fn throughput(rounds: usize) -> anyhow::Result<f64> {
             measured.push(figures);
         }
     }
-    println!("{rounds} rounds of {ROUND:?} a site, {} connections, seed {seed}", load::CONNECTIONS);
+    println!(
+        "{rounds} rounds of {ROUND:?} a site, {} connections, seed {seed}",
+        load::CONNECTIONS
+    );
     println!("ratio to the mean of both bare sites: median, its 95 % interval, quartiles of the rounds\n");
-    println!("{:<14} {:^34}   {:^34}", "", "by the server's processor time", "by the clock");
+    println!(
+        "{:<14} {:^34}   {:^34}",
+        "", "by the server's processor time", "by the clock"
+    );
     for (which, name) in SITES.iter().enumerate() {
         let of = |figure| against_bare(&measured, which, figure, seed);
         println!("{name:<14} {}   {}", of(Figures::processor), of(Figures::clock));
     }
-    let control = measured.iter().map(|[one, other, ..]| one.processor() / other.processor());
+    let control = measured
+        .iter()
+        .map(|[one, other, ..]| one.processor() / other.processor());
     println!("{:<14} {}", "bare / again", Spread::of(control, seed));
     Ok(against_bare(&measured, SITES.len() - 1, Figures::processor, seed).median)
 }
