@@ -11,6 +11,8 @@ const target = ["chrome100", "firefox100", "safari15.4"];
 const compress = {
   passes: 4,
   inline: 1,
+  lhs_constants: false,
+  sequences: false,
   booleans_as_integers: true,
   pure_getters: true,
   unsafe: true,

@@ -27,7 +27,7 @@ const URGENT = 64;
  * one is asked of another.
  */
 export function askAll(of: Swarm, now: number): void {
-  const all = linked(of).sort((a, b) => Number(trustsUs(b)) - Number(trustsUs(a)) || of.random() - 0.5);
+  const all = linked(of).sort((a, b) => Number(trustsUs(b)) - Number(trustsUs(a)) || of.chance() - 0.5);
   for (const them of all) if (!them.ask && able(them)) ask(of, them, now);
   for (const them of all) {
     // An ask replaces the one before; only where there is no other is a word needed.
@@ -40,7 +40,7 @@ export function askAll(of: Swarm, now: number): void {
 function ask(of: Swarm, them: Neighbour, now: number): void {
   const open = unassigned(of).filter((chunk) => them.held.has(chunk));
   const rest = open.filter((chunk) => !of.spare.includes(chunk));
-  const chunk = whichChunk(rest.length ? rest : open, (one) => holders(of, one), of.random)!;
+  const chunk = whichChunk(rest.length ? rest : open, (one) => holders(of, one), of.chance)!;
   // None of them, if there is none to choose.
   const entry = of.wanted.get(chunk);
   if (!entry) return;

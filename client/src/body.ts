@@ -14,15 +14,22 @@ export enum Part {
 
 export type Body = { kind: Part.Identity; identity: Identity } | { kind: Part.Candidate; candidate: Candidate };
 
-/** The credentials as two runs of bytes: as Chromium makes them (base64), as Firefox does (hexadecimal), or as text. */
-const SHAPES = [
-  { lengths: [3, 18], pack: (text: string) => fromAscii(atob(text)), unpack: (from: Uint8Array) => btoa(toAscii(from)) },
+/** How credentials become bytes, two runs of `lengths` or each behind its own. */
+interface Shape {
+  lengths: number[];
+  pack: (text: string) => Uint8Array;
+  unpack: (from: Uint8Array) => string;
+}
+
+/** As Chromium makes them (base64), as Firefox does (hexadecimal), or as text. */
+const SHAPES: Shape[] = [
+  { lengths: [3, 18], pack: (text) => fromAscii(atob(text)), unpack: (from) => btoa(toAscii(from)) },
   { lengths: [4, 16], pack: fromHex, unpack: toHex },
-  { lengths: [], pack: (text: string) => join([[text.length], fromAscii(text)]), unpack: toAscii },
+  { lengths: [], pack: (text) => join([[text.length], fromAscii(text)]), unpack: toAscii },
 ];
 
 const identity: Field<Identity> = {
-  read(from) {
+  decode(from) {
     const shape = from.integer(1);
     const known = SHAPES[shape];
     check(known !== undefined, Fault.Identity);
@@ -41,7 +48,7 @@ const identity: Field<Identity> = {
 };
 
 const candidate: Field<Candidate> = {
-  read(from) {
+  decode(from) {
     const place = from.integer(1);
     check([0, 4, 6, REFLEXIVE + 4, REFLEXIVE + 6].includes(place), Fault.Candidate);
     const [priority, host, port] = [from.integer(4), from.bytes(place % REFLEXIVE === 4 ? 4 : 16), from.integer(2)];

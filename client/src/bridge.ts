@@ -35,27 +35,27 @@ export function bridge(objects: readonly PageObject[], on: Crossing): Bridge {
     }
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = ({ data, ports: [port] }: MessageEvent<ToPage>) => {
-      if (data.kind === "ready") on.ready();
-      else if (data.kind === "carry" && port) on.carry(data.url, data.from, data.to, port);
+      if (data.what === "ready") on.ready();
+      else if (data.what === "carry" && port) on.carry(data.url, data.from, data.to, port);
     };
-    say({ kind: "flashback:hello", objects }, [port2]);
+    say({ what: "flashback:hello", objects }, [port2]);
   };
   const hear = ({ data }: MessageEvent<ToPage | null>): void => {
-    if (data?.kind === "flashback:who") greet();
+    if (data?.what === "flashback:who") greet();
   };
 
   serviceWorker.addEventListener("controllerchange", greet);
   serviceWorker.addEventListener("message", hear);
   serviceWorker.startMessages();
   const awake = setInterval(() => {
-    say({ kind: "flashback:here" });
+    say({ what: "flashback:here" });
   }, HERE);
   greet();
   return {
     close() {
       clearInterval(awake);
       closed = true;
-      say({ kind: "flashback:bye" });
+      say({ what: "flashback:bye" });
     },
   };
 }

@@ -15,7 +15,7 @@ export interface Broker {
 }
 
 /** `heard` is told what it says, `lost` that there is no broker for now. */
-export function join(token: Uint8Array, random: () => number, heard: (message: FromBroker) => void, lost: () => void): Broker {
+export function join(token: Uint8Array, heard: (message: FromBroker) => void, lost: () => void): Broker {
   let socket: WebSocket | undefined;
   let retry: ReturnType<typeof setTimeout> | undefined;
   let tries = 0;
@@ -41,7 +41,7 @@ export function join(token: Uint8Array, random: () => number, heard: (message: F
       else lost();
       // What the broker refused, it will refuse again.
       if ((code >= REFUSED && code <= CALM) || tries >= TRIES) return;
-      retry = setTimeout(open, 1000 * 2 ** tries++ * (0.5 + random()));
+      retry = setTimeout(open, 1000 * 2 ** tries++ * (0.5 + Math.random()));
     };
   };
   const send = (message: FromVisitor): void => {

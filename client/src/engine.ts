@@ -45,7 +45,7 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
   const store = memory(small ? MEMORY_MOBILE : MEMORY);
   // Courtesy to batteries and data plans.
   const quiet = (): boolean => small && document.hidden;
-  const exchange = swarm({ manifest, room, lan, store, quiet, random: Math.random }, performance.now());
+  const exchange = swarm({ manifest, room, lan, store, quiet, chance: Math.random }, performance.now());
   let links: Neighbourhood | undefined;
   let stop: AbortController;
   let beating: ReturnType<typeof setInterval> | undefined;
@@ -107,7 +107,7 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
   };
   const dismiss = (one: Reader): void => {
     readers.delete(one);
-    tell(one, { kind: "pass" });
+    tell(one, { what: "pass" });
   };
   const beat = (): void => {
     const now = performance.now();
@@ -116,7 +116,7 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
       if (one.hungry === undefined) continue;
       // Whatever holds the swarm up, the page must not wait for it for ever (law 4).
       if (now - one.hungry > PATIENCE) dismiss(one);
-      else tell(one, { kind: "wait" });
+      else tell(one, { what: "wait" });
     }
     links?.report(exchange.ledger, linked(exchange).length, now);
   };
@@ -128,12 +128,12 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
     carry(url, from, to, port) {
       const object = manifest.find((one) => one.url === url);
       if (!links || !object || object.failed) {
-        port.postMessage({ kind: "pass" });
+        port.postMessage({ what: "pass" });
         return;
       }
       const one: Reader = { object, at: from, to, port, hungry: undefined };
       port.onmessage = ({ data }: MessageEvent<Pull>) => {
-        if (data.kind === "more") {
+        if (data.what === "more") {
           one.hungry = performance.now();
           serve(one);
         } else if (readers.delete(one)) want();

@@ -66,7 +66,7 @@ export function giveNext(of: Swarm, now: number): void {
 function taker(of: Swarm, now: number): Neighbour | undefined {
   if (!of.giving || !mayGive(of, of.giving)) {
     const takers = linked(of).filter((them) => mayGive(of, them));
-    of.giving = whom(takers, now, of.random);
+    of.giving = whom(takers, now, of.chance);
   }
   return of.giving;
 }

@@ -19,11 +19,10 @@ export interface Introduction {
   readonly from: number;
   readonly to: number;
   readonly until: number;
+  /** None, identities, candidates. */
   readonly left: number[];
 }
 
-/** Bodies of each kind that are handed on in each direction: none, identities, candidates. */
-const BODIES = [0, 1, 8];
 /** Links begun in one visit: browsers refuse after some hundreds, and free them late. */
 const MADE_MOST = 64;
 /** Milliseconds for which the broker is left alone, at most. */
@@ -78,10 +77,10 @@ export function introduce(of: Swarm, them: Neighbour, { count, known }: Message 
   of.introductions = of.introductions.filter(({ until }) => now < until);
   const fits = (other: Neighbour): boolean =>
     other.greeted && other !== them && !known.includes(other.link) && !introduction(of, them.link, other.link, now);
-  const others = linked(of).filter(fits).sort(() => of.random() - 0.5);
+  const others = linked(of).filter(fits).sort(() => of.chance() - 0.5);
   for (const other of others.slice(0, count)) {
     for (const [one, { link: from }] of [[them, other], [other, them]] as const) {
-      of.introductions.push({ from, to: one.link, until: now + MEET, left: [...BODIES] });
+      of.introductions.push({ from, to: one.link, until: now + MEET, left: [0, 1, 8] });
       say(of, one, { kind: Kind.Meet, visitor: from });
     }
   }

@@ -53,9 +53,9 @@ export function decode(from: Uint8Array): Message | Refused {
 /** A field behind the version of the protocol that this code speaks. */
 export function versioned<T>(field: Field<T>): Field<T> {
   return {
-    read(from) {
+    decode(from) {
       check(from.integer(1) === 1, Fault.Version);
-      return field.read(from);
+      return field.decode(from);
     },
     write: (value) => join([[1], field.write(value)]),
   };
@@ -72,13 +72,13 @@ export const SEEK_MOST = 4;
 export const KNOWN_MOST = 16;
 
 const ranges: Field<Ranges> = {
-  read(from) {
+  decode(from) {
     const found: Ranges = [];
-    const runs = varint.read(from);
+    const runs = varint.decode(from);
     check(runs <= RANGES_MOST, Fault.Ranges);
     for (let end = 0, run = 0; run < runs; run++) {
-      const gap = varint.read(from);
-      const length = varint.read(from);
+      const gap = varint.decode(from);
+      const length = varint.decode(from);
       check(length > 0 && (gap > 0 || run === 0), Fault.Ranges);
       found.push(end + gap, (end += gap + length));
       check(end <= CHUNKS_MOST, Fault.Chunk);
@@ -96,16 +96,6 @@ const ranges: Field<Ranges> = {
   },
 };
 
-/** Whole digests; the message ends with them. */
-const digests: Field<Uint8Array> = {
-  read(from) {
-    const found = rest(DIGEST, BLOCKS * DIGEST).read(from);
-    check(found.length % DIGEST === 0, Fault.Short);
-    return found;
-  },
-  write: (value) => value,
-};
-
 const credit = integer(1, CREDIT_MOST + 1, Fault.Credit);
 const block = integer(1, BLOCKS, Fault.Block);
 /** A chunk's number. */
@@ -119,7 +109,7 @@ const any = oneOf<Message>(
     [Kind.Have]: { credit, ranges },
     [Kind.Ask]: { credit, chunk, block },
     [Kind.Cancel]: { chunk },
-    [Kind.Proof]: { chunk, digests },
+    [Kind.Proof]: { chunk, digests: rest(DIGEST, BLOCKS * DIGEST, DIGEST) },
     [Kind.Block]: { credit, chunk, block, bytes: rest(1, BLOCK) },
     [Kind.Lack]: { chunk },
     [Kind.Seek]: { count: integer(1, SEEK_MOST + 1, Fault.Value, 1), known: many(visitor, KNOWN_MOST) },

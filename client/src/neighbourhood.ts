@@ -48,7 +48,6 @@ export function neighbourhood(options: LinkOptions & { token: Uint8Array }, inpu
   };
   const broker = join(
     options.token,
-    Math.random,
     (message) => {
       if (message.kind === Talk.Signalled) links.get(message.from)?.signal(message.body);
       else if (message.kind === Talk.Calm) calm();

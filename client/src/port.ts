@@ -17,26 +17,26 @@ export interface Carried {
 
 /** From the page to the worker: messages of the client. Hello carries the port on which requests come. */
 export type ToWorker =
-  | { kind: "flashback:hello"; objects: readonly Carried[] }
+  | { what: "flashback:hello"; objects: readonly Carried[] }
   /** Still here: keeps the worker awake, and lets one that was started anew ask who we are. */
-  | { kind: "flashback:here" }
+  | { what: "flashback:here" }
   /** Take over this page, which a hard reload left uncontrolled. */
-  | { kind: "flashback:claim" }
+  | { what: "flashback:claim" }
   /** This page carries no more. */
-  | { kind: "flashback:bye" };
+  | { what: "flashback:bye" };
 
 /** From the worker to the page: on Hello's port, but `who`, which goes to a client that has not greeted. */
 export type ToPage =
-  | { kind: "ready" }
+  | { what: "ready" }
   /** Deliver the bytes `from..to` of an object on the port that comes along. */
-  | { kind: "carry"; url: string; from: number; to: number }
-  | { kind: "flashback:who" };
+  | { what: "carry"; url: string; from: number; to: number }
+  | { what: "flashback:who" };
 
 /** On the port of one request. */
-export type Pull = { kind: "more" } | { kind: "stop" };
+export type Pull = { what: "more" } | { what: "stop" };
 export type Push =
-  | { kind: "bytes"; bytes: ArrayBuffer }
+  | { what: "part"; part: ArrayBuffer }
   /** Alive, but nothing yet. */
-  | { kind: "wait" }
+  | { what: "wait" }
   /** Let the network have it. */
-  | { kind: "pass" };
+  | { what: "pass" };

@@ -25,7 +25,7 @@ export function feed(reader: Reader, store: Store): boolean {
   const bytes = held.bytes.slice(within, within + reader.to - reader.at);
   reader.at += bytes.length;
   reader.hungry = undefined;
-  tell(reader, { kind: "bytes", bytes: bytes.buffer }, [bytes.buffer]);
+  tell(reader, { what: "part", part: bytes.buffer }, [bytes.buffer]);
   return true;
 }
 

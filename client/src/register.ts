@@ -22,7 +22,7 @@ export async function takeControl(): Promise<boolean> {
     });
     const { active } = await serviceWorker.register(ours, { scope: "/" });
     // Active already, but a hard reload goes past it.
-    const claim: ToWorker = { kind: "flashback:claim" };
+    const claim: ToWorker = { what: "flashback:claim" };
     active?.postMessage(claim);
     await controlled;
   }

@@ -32,7 +32,7 @@ export function reserve(of: Swarm): void {
   kept.push(
     ...rest
       .slice(rest.length / 2)
-      .sort(() => of.random() - 0.5)
+      .sort(() => of.chance() - 0.5)
       .slice(0, SPARE - kept.length),
   );
   // What it was told before is void: only what differs is worth a message.
@@ -60,7 +60,7 @@ export function fetchAll(of: Swarm, now: number, look: boolean): void {
   const alone = of.plain ? Infinity : linked(of).length ? 0 : now - of.hope;
   const most = SEED * 2 ** (alone / 1000);
   const wanted = [...of.wanted.keys()];
-  if (alone <= 0) wanted.sort(() => of.random() - 0.5);
+  if (alone <= 0) wanted.sort(() => of.chance() - 0.5);
   for (const chunk of wanted) {
     if (of.fetches >= (alone < Infinity ? +look : FETCHES)) return;
     const count = run(of, alone > 0, chunk, most, now);

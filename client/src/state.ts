@@ -23,7 +23,7 @@ export interface Swarm {
   /** Whether addresses of private networks are of use. */
   readonly lan: boolean;
   /** A number in `0..1`. */
-  readonly random: () => number;
+  readonly chance: () => number;
   /** Whether to give nothing for now. */
   readonly quiet: () => boolean;
   readonly ledger: Ledger;
@@ -65,7 +65,7 @@ export interface Swarm {
   introductions: Introduction[];
 }
 
-export function swarm(of: Pick<Swarm, "manifest" | "room" | "lan" | "store" | "random" | "quiet">, now: number): Swarm {
+export function swarm(of: Pick<Swarm, "manifest" | "room" | "lan" | "store" | "chance" | "quiet">, now: number): Swarm {
   return {
     ...of,
     ledger: ledger(),
@@ -94,8 +94,8 @@ export function swarm(of: Pick<Swarm, "manifest" | "room" | "lan" | "store" | "r
 
 /** Keeps a verified chunk, and ends what is under way for it; `giver` is who sent its last block. */
 export function keep(of: Swarm, chunk: number, held: Held, giver?: Neighbour): void {
-  of.wanted.delete(chunk);
-  of.plain &&= of.wanted.size > 0;
+  // A seed may come before the page has wanted anything.
+  if (of.wanted.delete(chunk)) of.plain &&= of.wanted.size > 0;
   of.partials.delete(chunk);
   for (const gone of of.store.put(chunk, held)) {
     of.held.delete(gone);

@@ -22,7 +22,7 @@ export interface Reader {
 
 /** A part of a message. `write` gives its bytes. */
 export interface Field<T> {
-  read(from: Reader): T;
+  decode(from: Reader): T;
   write(value: T): ArrayLike<number>;
 }
 
@@ -35,12 +35,12 @@ export type Forms<M extends { kind: number }> = {
 export function oneOf<M extends { kind: number }>(forms: Forms<M>, fault: Fault): Field<M> {
   const all = forms as Record<number, Record<string, Field<unknown>> | undefined>;
   return {
-    read(from) {
+    decode(from) {
       const kind = from.integer(1);
       const fields = all[kind];
       check(fields !== undefined, fault);
       const message: Record<string, unknown> = { kind };
-      for (const name in fields) message[name] = fields[name]!.read(from);
+      for (const name in fields) message[name] = fields[name]!.decode(from);
       return message as unknown as M;
     },
     write(message) {
@@ -55,7 +55,7 @@ export function decodeAll<T>(bytes: Uint8Array, most: number, field: Field<T>): 
   try {
     check(bytes.length <= most, Fault.Long);
     const from = reader(bytes);
-    const value = field.read(from);
+    const value = field.decode(from);
     check(from.left() === 0, Fault.Long);
     return value;
   } catch (error) {
@@ -73,26 +73,28 @@ export function check(holds: boolean, fault: Fault): asserts holds {
 /** An integer of `width` bytes, at least `least` and below `end`. */
 export function integer(width: number, end = Infinity, fault = Fault.Value, least = 0): Field<number> {
   return {
-    read(from) {
+    decode(from) {
       const value = from.integer(width);
       check(value >= least && value < end, fault);
       return value;
     },
-    write: (value) => Array.from({ length: width }, (_, at) => Math.floor(value / 256 ** (width - 1 - at)) % 256),
+    // What does not fit into a byte is cut off when it becomes one.
+    write: (value) => Array.from({ length: width }, (_, at) => value / 256 ** (width - 1 - at)),
   };
 }
 
 /** Exactly `length` bytes. */
 export function bytes(length: number): Field<Uint8Array> {
-  return { read: (from) => from.bytes(length), write: (value) => value };
+  return { decode: (from) => from.bytes(length), write: (value) => value };
 }
 
-/** Everything up to the end, at least `least` bytes and at most `most`. */
-export function rest(least: number, most: number): Field<Uint8Array> {
+/** Everything up to the end, at least `least` bytes and at most `most`, in whole `unit`s. */
+export function rest(least: number, most: number, unit = 1): Field<Uint8Array> {
   return {
-    read(from) {
+    decode(from) {
       check(from.left() >= least, Fault.Short);
       check(from.left() <= most, Fault.Long);
+      check(from.left() % unit === 0, Fault.Short);
       return from.bytes(from.left());
     },
     write: (value) => value,
@@ -102,10 +104,10 @@ export function rest(least: number, most: number): Field<Uint8Array> {
 /** At most `most` of `field`, which has four bytes; the message ends with them. */
 export function many<T>(field: Field<T>, most: number): Field<T[]> {
   return {
-    read(from) {
+    decode(from) {
       check(from.left() <= most * 4, Fault.Long);
       const found: T[] = [];
-      while (from.left() > 0) found.push(field.read(from));
+      while (from.left() > 0) found.push(field.decode(from));
       return found;
     },
     write: (values) => join(values.map((value) => field.write(value))),
@@ -114,7 +116,7 @@ export function many<T>(field: Field<T>, most: number): Field<T[]> {
 
 /** Unsigned LEB128 in its shortest form, at most 32 bits. */
 export const varint: Field<number> = {
-  read(from) {
+  decode(from) {
     let value = 0;
     for (let scale = 1; scale < 2 ** 35; scale *= 128) {
       const byte = from.integer(1);

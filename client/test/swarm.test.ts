@@ -46,6 +46,11 @@ test("the first visitor has everything from the origin, once", () => {
   assert((world.visitors[0]?.done ?? Infinity) < 1500, "an empty room is not waited for");
 });
 
+test("a seed that comes before the page wants anything leaves the first visitor its way", () => {
+  const world = complete({ visitors: 1, every: 0, lengths: PAGE, late: 400 });
+  assert((world.visitors[0]?.done ?? Infinity) < 1500, `${world.visitors[0]?.done}`);
+});
+
 test("who comes later has it from the others", () => {
   const world = complete({ visitors: 8, every: 1000, lengths: PAGE });
   assert(peerShare(world, 2) > 0.8, `${peerShare(world, 2)} from peers`);

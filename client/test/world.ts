@@ -35,6 +35,8 @@ export interface Setting {
   budget?: number;
   /** When the broker dies, and all sockets with it. */
   brokerless?: number;
+  /** Milliseconds after which a page wants anything: its worker has to start. Its seed comes before. */
+  late?: number;
   /** Milliseconds between two chunks that the origin has to spare; for ever if absent. */
   spare?: number;
 }
@@ -258,7 +260,7 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
     const liars = setting.liars ?? 0;
     const visitor: Visitor = {
       id,
-      swarm: swarm({ manifest: objects, room: new Uint8Array(8), lan: true, store: memory(setting.budget ?? 1e9), quiet: () => false, random }, world.now),
+      swarm: swarm({ manifest: objects, room: new Uint8Array(8), lan: true, store: memory(setting.budget ?? 1e9), quiet: () => false, chance: random }, world.now),
       liar: id > 0 && id <= liars,
       taker: id > liars && id <= liars + (setting.takers ?? 0),
       done: undefined,
@@ -271,14 +273,16 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
       got: { origin: 0, peer: 0 },
     };
     world.visitors[id] = visitor;
-    tell(visitor, { kind: In.Want, chunks: all });
+    later(setting.late ?? 0, () => {
+      tell(visitor, { kind: In.Want, chunks: all });
+      tick(visitor);
+    });
     if (brokerless()) tell(visitor, { kind: In.Lost });
     else {
       told(visitor, { kind: Talk.Welcome, id, others: id });
       introduce(visitor, 2);
-      if (id > 0) seed(visitor, all[Math.floor(random() * all.length)]!);
+      if (id > 0 || setting.late) seed(visitor, all[Math.floor(random() * all.length)]!);
     }
-    tick(visitor);
   };
   const tick = (visitor: Visitor): void => {
     tell(visitor, { kind: In.Tick });

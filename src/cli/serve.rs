@@ -12,7 +12,7 @@ use http::{Request, Response};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
 use tower::{Layer, Service};
 use tower_flashback::{
-    Flashback,
+    ConfigError, Flashback,
     proxy::{
         Config, Server,
         config::{Endpoint, ServerSettings},
@@ -62,9 +62,9 @@ impl Site {
         if let Some(uplink) = config.origin.uplink {
             builder = builder.uplink(uplink);
         }
-        let flashback = builder.build().with_context(|| match settings.stun {
-            Endpoint::At(address) => taken(address, "stun"),
-            Endpoint::Off => "cannot start".to_owned(),
+        let flashback = builder.build().map_err(|error| match error {
+            ConfigError::Stun { addr, source } => anyhow::Error::new(source).context(taken(addr, "stun")),
+            other => anyhow::Error::new(other).context("cannot start"),
         })?;
         let webhook = Webhook::start(&config.webhook, flashback.events())?;
         Ok(Self {

@@ -197,10 +197,15 @@ impl Crowds {
         self.judge_site(now);
     }
 
-    /// Takes the changes since the last call, oldest first: one relaxed load if there are none. At most 1,024 are kept; of
-    /// more the oldest are lost.
+    /// Whether there are changes to be taken: one relaxed load.
+    #[inline]
+    pub fn has_changed(&self) -> bool {
+        self.changed.load(Relaxed)
+    }
+
+    /// Takes the changes since the last call, oldest first. At most 1,024 are kept; of more the oldest are lost.
     pub fn changes(&self) -> Vec<Change> {
-        if !self.changed.load(Relaxed) {
+        if !self.has_changed() {
             return Vec::new();
         }
         let mut changes = lock(&self.changes);

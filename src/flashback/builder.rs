@@ -1,12 +1,8 @@
 //! From settings to a running whole, or to an error that names the bad value.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+use std::{io, net::SocketAddr, sync::Arc, time::SystemTime};
 
+use coarsetime::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -19,7 +15,7 @@ use super::{
 use crate::{
     broker::{self, Broker, Stun, TokenKey},
     content::{self, Store},
-    crowd::{self, Crowds},
+    crowd::{self, Crowds, Time},
     layer::{self, NoticeSettings, carrier::Carrier, notice::Notice},
     telemetry::series,
     unit::BitRate,
@@ -165,7 +161,7 @@ impl Builder {
         let started = (Instant::now(), SystemTime::now());
         let state = file.map(|file| Arc::new(StateFile::new(file)));
         let memory = state.as_ref().map(|file| file.recall()).unwrap_or_default();
-        let crowds = Crowds::with_memory(crowd, started.0.elapsed(), rand::random(), &memory)?;
+        let crowds = Crowds::with_memory(crowd, Time::ZERO, rand::random(), &memory)?;
         let store = Store::new(content)?;
         let carrier = Carrier::new(
             crowds,
@@ -177,6 +173,7 @@ impl Builder {
         .over(self.uplink);
         let carrier = Arc::new(carrier);
         broker.supply(Arc::new(Larder::new(Arc::downgrade(&carrier), self.uplink)));
+        layer::prepare(&runtime);
         runtime.spawn(keep_time(Arc::downgrade(&carrier)));
         if let Some(file) = &state {
             runtime.spawn(keep_state(Arc::downgrade(&carrier), Arc::clone(file), every));

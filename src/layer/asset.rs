@@ -6,7 +6,8 @@ use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::OnceCell;
+use tokio::{runtime::Handle, sync::OnceCell, task::spawn_blocking};
+use tower_http::CompressionLevel;
 
 use super::{coding, reserved};
 
@@ -23,6 +24,18 @@ pub(super) fn client_url() -> String {
 /// The file of this name, if it is one of ours.
 pub(super) fn find(name: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.name == name)
+}
+
+/// Compresses what every visitor of a crowd will ask for, ahead of the first: the best quality takes its time.
+pub(crate) fn prepare(runtime: &Handle) {
+    runtime.spawn(async {
+        for asset in &ASSETS {
+            let _ = asset
+                .brotli
+                .get_or_try_init(|| compressed(asset.plain.clone(), "br"))
+                .await;
+        }
+    });
 }
 
 /// The start of the files' digest, in hexadecimal: names a build in URLs.
@@ -116,25 +129,34 @@ impl Asset {
             () if accepts("gzip") => ("gzip", &self.gzip),
             () => return (self.plain.clone(), None),
         };
-        match cell.get_or_try_init(|| self.compressed(name)).await {
+        match cell
+            .get_or_try_init(|| compressed(self.plain.clone(), name))
+            .await
+        {
             Ok(bytes) => (bytes.clone(), Some(name)),
             Err(_) => (self.plain.clone(), None),
         }
     }
+}
 
-    async fn compressed(&self, coding: &'static str) -> Result<Bytes, axum::Error> {
-        let mut wanted = HeaderMap::new();
-        wanted.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding));
-        let mut response = Response::new(Body::from(self.plain.clone()));
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/javascript"));
-        to_bytes(
-            coding::encoded(response, &wanted).await.into_body(),
-            self.plain.len() + 1024,
-        )
-        .await
-    }
+/// A script in a coding, as small as it gets. The processor's work is done beside the runtime's own threads, which have
+/// visitors to answer.
+async fn compressed(plain: Bytes, coding: &'static str) -> Result<Bytes, axum::Error> {
+    let runtime = Handle::current();
+    let work = move || {
+        runtime.block_on(async {
+            let limit = plain.len() + 1024;
+            let mut wanted = HeaderMap::new();
+            wanted.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding));
+            let mut response = Response::new(Body::from(plain));
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/javascript"));
+            let coded = coding::encoded(response, &wanted, CompressionLevel::Best).await;
+            to_bytes(coded.into_body(), limit).await
+        })
+    };
+    spawn_blocking(work).await.map_err(axum::Error::new)?
 }
 
 static ASSETS: [Asset; 3] = [

@@ -7,9 +7,10 @@ use std::{
         Arc, Once,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::{Instant, SystemTime},
+    time::SystemTime,
 };
 
+use coarsetime::Instant;
 use http::{Extensions, HeaderMap, Method, Uri, header};
 use tokio::sync::broadcast;
 
@@ -110,7 +111,7 @@ impl Carrier {
 
     /// The detector's time.
     pub(crate) fn now(&self) -> Time {
-        self.started.0.elapsed()
+        (Instant::now_without_cache_update() - self.started.0).into()
     }
 
     /// The wall clock at a time of the detector's.
@@ -245,7 +246,15 @@ impl Carrier {
     }
 
     /// Opens and closes pages as the detector has decided.
+    #[inline]
     fn settle(&self) {
+        if self.crowds.has_changed() {
+            self.apply_all();
+        }
+    }
+
+    #[cold]
+    fn apply_all(&self) {
         for change in self.crowds.changes() {
             self.apply(&change);
         }

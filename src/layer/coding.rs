@@ -10,7 +10,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
 use tower::{ServiceExt, service_fn};
-use tower_http::{compression::Compression, decompression::Decompression};
+use tower_http::{CompressionLevel, compression::Compression, decompression::Decompression};
 
 /// The response without a content coding that we understand; another one stays.
 pub(super) async fn decoded(response: Response<Body>) -> Response<Body> {
@@ -24,8 +24,12 @@ pub(super) async fn decoded(response: Response<Body>) -> Response<Body> {
     }
 }
 
-/// The response in the coding that the visitor likes best, if it is of a kind that gains by it.
-pub(super) async fn encoded(response: Response<Body>, visitor: &HeaderMap) -> Response<Body> {
+/// The response in the coding that the visitor likes best, if it is of a kind that gains by it, as small as `quality` has it.
+pub(super) async fn encoded(
+    response: Response<Body>,
+    visitor: &HeaderMap,
+    quality: CompressionLevel,
+) -> Response<Body> {
     let mut request = Request::new(Body::empty());
     if let Some(accepted) = visitor.get(header::ACCEPT_ENCODING) {
         request
@@ -33,6 +37,7 @@ pub(super) async fn encoded(response: Response<Body>, visitor: &HeaderMap) -> Re
             .insert(header::ACCEPT_ENCODING, accepted.clone());
     }
     match Compression::new(service_fn(once(response)))
+        .quality(quality)
         .oneshot(request)
         .await
     {

@@ -65,6 +65,7 @@ mod settings;
 pub(crate) mod tally;
 
 pub use address::PeerAddr;
+pub(crate) use asset::prepare;
 pub use future::ResponseFuture;
 pub use layer::FlashbackLayer;
 pub use notice::{NoticeError, NoticeSettings, NoticeTexts};

@@ -10,6 +10,7 @@ use axum::{BoxError, body::Body};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request};
 use tower::Service;
+use tower_http::CompressionLevel;
 use url::Url;
 
 use super::{
@@ -86,7 +87,7 @@ where
         began,
     }
     .inject(response);
-    let response = coding::encoded(carried, &visitor).await;
+    let response = coding::encoded(carried, &visitor, CompressionLevel::Default).await;
     Ok(counted(response, source, &carrier, Some(&visit.page)))
 }
 

@@ -24,7 +24,7 @@ export interface Page {
 /** The page delivers `from..end` of the object at `url`, for as long as it lives and says so. */
 export function fromPage(page: Page, url: string, from: number, end: number): Source {
   const { port1: port, port2 } = new MessageChannel();
-  const carry: ToPage = { kind: "carry", url, from, to: end };
+  const carry: ToPage = { what: "carry", url, from, to: end };
   page.port.postMessage(carry, [port2]);
   const say = (message: Pull): void => {
     port.postMessage(message);
@@ -46,13 +46,13 @@ export function fromPage(page: Page, url: string, from: number, end: number): So
         }, WATCH);
         port.onmessage = ({ data }: MessageEvent<Push>) => {
           heard = Date.now();
-          if (data.kind === "bytes") settle(new Uint8Array(data.bytes));
-          else if (data.kind === "pass") settle();
+          if (data.what === "part") settle(new Uint8Array(data.part));
+          else if (data.what === "pass") settle();
         };
-        say({ kind: "more" });
+        say({ what: "more" });
       }),
     stop() {
-      say({ kind: "stop" });
+      say({ what: "stop" });
       port.close();
     },
   };

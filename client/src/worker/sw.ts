@@ -34,7 +34,7 @@ self.addEventListener("message", (event) => {
   const message = event.data as ToWorker | null;
   const port = event.ports[0];
   if (!client || !message) return;
-  switch (message.kind) {
+  switch (message.what) {
     case "flashback:hello":
       if (port) event.waitUntil(greet(client, port, message.objects));
       break;
@@ -70,7 +70,7 @@ async function greet(client: string, port: MessagePort, objects: readonly Carrie
     alive: async () => (await self.clients.get(client)) !== undefined,
     objects: new Map(objects.map((object) => [object.url, object])),
   });
-  const ready: ToPage = { kind: "ready" };
+  const ready: ToPage = { what: "ready" };
   port.postMessage(ready);
 }
 
@@ -85,7 +85,7 @@ async function muse(client: string): Promise<void> {
 }
 
 async function ask(client: string): Promise<void> {
-  const who: ToPage = { kind: "flashback:who" };
+  const who: ToPage = { what: "flashback:who" };
   if (client) (await self.clients.get(client))?.postMessage(who);
 }
 
