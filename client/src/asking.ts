@@ -4,13 +4,12 @@
  */
 import { add, begin, complete } from "./chunk";
 import { Fault } from "./fault";
-import { stated } from "./ledger";
 import { described } from "./manifest";
 import { Kind, type Message } from "./message";
 import { Bringer, trustsUs, type Neighbour } from "./neighbour";
 import { whichChunk } from "./roulette";
-import { RETRY } from "./rules";
-import { accuse, forget, keep, linked, say, type Swarm } from "./state";
+import { RETRY, TAKE_OVER } from "./rules";
+import { accuse, forget, keep, linked, say, stated, type Swarm } from "./state";
 
 /** Asks that may be open, or cancelled and unanswered: one who lets more pile up is not asked again. */
 const EXPECTED_MOST = 32;
@@ -40,7 +39,7 @@ export function askAll(of: Swarm, now: number): void {
 function ask(of: Swarm, them: Neighbour, now: number): void {
   const open = unassigned(of).filter((chunk) => them.held.has(chunk));
   const rest = open.filter((chunk) => !of.spare.includes(chunk));
-  const chunk = whichChunk(rest.length ? rest : open, (one) => holders(of, one), of.chance)!;
+  const chunk = whichChunk(rest.length ? rest : open, (one) => holders(of, one), of.chance) ?? takeOver(of, them, now)!;
   // None of them, if there is none to choose.
   const entry = of.wanted.get(chunk);
   if (!entry) return;
@@ -49,9 +48,18 @@ function ask(of: Swarm, them: Neighbour, now: number): void {
   // What it was asked for already, it need not be told again.
   if (them.stale !== chunk) {
     them.expected.push(chunk);
-    say(of, them, { kind: Kind.Ask, credit: stated(of.ledger), chunk, block: of.partials.get(chunk)?.next ?? 0 });
+    say(of, them, { kind: Kind.Ask, credit: stated(of), chunk, block: of.partials.get(chunk)?.next ?? 0 });
   }
   them.stale = undefined;
+}
+
+/** A chunk that another was asked for and has not begun to send: this one has nothing else to give. */
+function takeOver(of: Swarm, them: Neighbour, now: number): number | undefined {
+  const slow = linked(of).find(({ ask, sending }) => ask && sending !== ask.chunk && now - ask.heard >= TAKE_OVER && them.held.has(ask.chunk));
+  if (!slow) return;
+  slow.stale = slow.ask?.chunk;
+  slow.ask = undefined;
+  return slow.stale;
 }
 
 /** The most urgent chunks that nobody brings. */

@@ -3,13 +3,13 @@
  * booked in the ledger before it goes. Pure part of `exchange.ts`, twin of `src/swarm/giving.rs`.
  */
 import { Fault } from "./fault";
-import { balance, give, stated } from "./ledger";
+import { balance, give } from "./ledger";
 import { BLOCK, described } from "./manifest";
 import { Kind, type Message } from "./message";
 import { trust, type Neighbour } from "./neighbour";
 import { spansOf } from "./ranges";
 import { whom } from "./roulette";
-import { accuse, free, linked, say, type Swarm } from "./state";
+import { accuse, free, linked, say, stated, type Swarm } from "./state";
 
 /** First words on a new link: who we are, and all that we hold. */
 export function greet(of: Swarm, them: Neighbour): void {
@@ -58,7 +58,7 @@ export function giveNext(of: Swarm, now: number): void {
     // Law 3: booked before it goes. `taker` left nobody here who has not the credit, but the ledger decides.
     if (!give(of.ledger, them, bytes.length)) return;
     if (++wish.block * BLOCK >= held.bytes.length) them.wish = undefined;
-    say(of, them, { kind: Kind.Block, credit: stated(of.ledger), chunk, block, bytes });
+    say(of, them, { kind: Kind.Block, credit: stated(of), chunk, block, bytes });
   }
 }
 
@@ -84,5 +84,5 @@ function mayGive(of: Swarm, them: Neighbour): boolean {
 
 function have(of: Swarm, them: Neighbour, chunks: Iterable<number>): void {
   const ranges = spansOf(chunks);
-  if (ranges.length > 0) say(of, them, { kind: Kind.Have, credit: stated(of.ledger), ranges });
+  if (ranges.length > 0) say(of, them, { kind: Kind.Have, credit: stated(of), ranges });
 }

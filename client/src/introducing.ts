@@ -6,7 +6,7 @@ import { Part } from "./body";
 import { Kind, SEEK_MOST, type Message } from "./message";
 import { neighbour, type Neighbour } from "./neighbour";
 import { reachable } from "./reach";
-import { LINKS, LINKS_MAX, MEET, SEEK, UNSOUGHT } from "./rules";
+import { LINKS, LINKS_MAX, MEET, SEEK, SETTLED, TRUST, TRUST_GIVER, UNSOUGHT } from "./rules";
 import { Talk } from "./signal";
 import { linked, say, tell, type Swarm } from "./state";
 import { Out } from "./step";
@@ -33,7 +33,8 @@ const REST_MOST = 32_000;
  * to ask the origin has neighbours without credit, and seeks another beside them.
  */
 export function seek(of: Swarm, now: number): void {
-  const count = LINKS + of.fetches - of.neighbours.size;
+  // Who takes to its limit and does not give is none.
+  const count = LINKS + of.fetches - [...of.neighbours.values()].filter(({ limit }) => !limit).length;
   if (count <= 0 || of.wanted.size === 0 || now < of.seek) return;
   const them = linked(of).find(({ greeted, sought }) => greeted && !sought);
   if (them) {
@@ -52,21 +53,23 @@ export function seek(of: Swarm, now: number): void {
 }
 
 /** Begins to connect with one whom the broker or a neighbour introduced, if there is room. */
-export function meet(of: Swarm, link: number, by: number): void {
+export function meet(of: Swarm, link: number, by: number, first = TRUST): void {
   if (of.neighbours.has(link) || link === of.id || of.banned.has(link) || of.neighbours.size >= LINKS_MAX || of.made >= MADE_MOST) return;
   of.made++;
   of.rest = SEEK;
-  of.neighbours.set(link, neighbour(link, by));
+  of.neighbours.set(link, neighbour(link, by, first));
   of.outputs.push({ kind: Out.Meet, link, by, passive: of.id < link });
 }
 
 /** A neighbour introduces somebody: one who was sought, or who seeks us; so many of both as of the second alone. */
-export function introduced(of: Swarm, by: Neighbour, { visitor }: Message & { kind: Kind.Meet }, now: number): false {
+export function introduced(of: Swarm, by: Neighbour, { visitor, gives }: Message & { kind: Kind.Meet }, now: number): false {
   if (now - of.counted >= MEET) {
     of.counted = now;
     of.met = 0;
   }
-  if (of.met++ < UNSOUGHT) meet(of, visitor, by.link);
+  // A stranger gets as little as the broker's, and of one who does not need it nothing at all: free riders live on links.
+  const first = gives ? TRUST_GIVER : of.held.size < SETTLED ? TRUST : 0;
+  if (of.met++ < UNSOUGHT) meet(of, visitor, by.link, first);
   return false;
 }
 
@@ -77,11 +80,12 @@ export function introduce(of: Swarm, them: Neighbour, { count, known }: Message 
   of.introductions = of.introductions.filter(({ until }) => now < until);
   const fits = (other: Neighbour): boolean =>
     other.greeted && other !== them && !known.includes(other.link) && !introduction(of, them.link, other.link, now);
-  const others = linked(of).filter(fits).sort(() => of.chance() - 0.5);
+  // Who lacks most stays longest.
+  const others = linked(of).filter(fits).sort((a, b) => a.held.size - b.held.size || of.chance() - 0.5);
   for (const other of others.slice(0, count)) {
-    for (const [one, { link: from }] of [[them, other], [other, them]] as const) {
+    for (const [one, { link: from, got }] of [[them, other], [other, them]] as const) {
       of.introductions.push({ from, to: one.link, until: now + MEET, left: [0, 1, 8] });
-      say(of, one, { kind: Kind.Meet, visitor: from });
+      say(of, one, { kind: Kind.Meet, visitor: from, gives: got > 0 ? 1 : 0 });
     }
   }
   return false;

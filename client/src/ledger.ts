@@ -32,11 +32,6 @@ export function credit(of: Ledger): number {
   return of.origin + of.peer - of.given;
 }
 
-/** The credit as neighbours are told it, in units of 2 KiB. */
-export function stated(of: Ledger): number {
-  return Math.min(CREDIT_MOST, Math.floor(credit(of) / CREDIT_UNIT));
-}
-
 /** Books `bytes` as given, before they go; false, and nothing booked, where law 3 forbids it. */
 export function give(of: Ledger, to: Pair, bytes: number): boolean {
   if (bytes > credit(of)) return false;

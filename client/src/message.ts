@@ -36,7 +36,8 @@ export type Message =
   | { kind: Kind.Lack; chunk: number }
   /** Introduce `count` of your neighbours, none of those `known`. */
   | { kind: Kind.Seek; count: number; known: number[] }
-  | { kind: Kind.Meet; visitor: number }
+  /** `gives` is 1 if the visitor has given the sender anything. */
+  | { kind: Kind.Meet; visitor: number; gives: number }
   /** For a visitor that the receiver introduced; it arrives there as `Relayed`. */
   | { kind: Kind.Signal; to: number; body: Body }
   | { kind: Kind.Relayed; from: number; body: Body };
@@ -113,7 +114,7 @@ const any = oneOf<Message>(
     [Kind.Block]: { credit, chunk, block, bytes: rest(1, BLOCK) },
     [Kind.Lack]: { chunk },
     [Kind.Seek]: { count: integer(1, SEEK_MOST + 1, Fault.Value, 1), known: many(visitor, KNOWN_MOST) },
-    [Kind.Meet]: { visitor },
+    [Kind.Meet]: { visitor, gives: integer(1, 2, Fault.Value) },
     [Kind.Signal]: { to: visitor, body },
     [Kind.Relayed]: { from: visitor, body },
   },

@@ -7,6 +7,8 @@ export interface Neighbour extends Pair {
   readonly link: number;
   /** Who introduced it: what it tells of itself before there is a link comes that way. */
   readonly by: number;
+  /** What it may owe before it has given any. */
+  readonly first: number;
   /** Since when there is a link. */
   opened?: number;
   /** What it says it holds. */
@@ -39,10 +41,11 @@ export interface Neighbour extends Pair {
   sought?: boolean;
 }
 
-export function neighbour(link: number, by: number): Neighbour {
+export function neighbour(link: number, by: number, first: number): Neighbour {
   return {
     link,
     by,
+    first,
     held: new Set(),
     given: 0,
     got: 0,
@@ -56,11 +59,11 @@ export function neighbour(link: number, by: number): Neighbour {
 }
 
 /** Bytes that it may owe: little at first, more as it gives. */
-export function trust({ got, sponsored }: Neighbour): number {
-  return Math.min(TRUST + got, TRUST_MAX) + (sponsored ? SPONSOR : 0);
+export function trust({ first, got, sponsored }: Neighbour): number {
+  return Math.min(first + got, TRUST_MAX) + (sponsored ? SPONSOR : 0);
 }
 
-/** Whether it gives, if it goes by our rules: we do not owe it as much as we may. */
+/** Whether it gives, if it goes by our rules and takes us for a stranger: we do not owe it as much as we may. */
 export function trustsUs(them: Neighbour): boolean {
   return BLOCK - balance(them) <= Math.min(TRUST + them.given, TRUST_MAX);
 }

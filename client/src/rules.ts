@@ -5,15 +5,23 @@
 
 /** Neighbours that are sought, and at most: those beyond came unsought. */
 export const LINKS = 6;
-export const LINKS_MAX = 9;
-/** What a neighbour may owe before it has given any, at most, and beyond that if the broker named us its sponsor. */
-export const TRUST = 2 * 1024;
+export const LINKS_MAX = 12;
+/**
+ * What a neighbour may owe before it has given any; if a neighbour that got something of it introduced it; at most; and beyond
+ * that if the broker named us its sponsor.
+ */
+export const TRUST = 1024;
+export const TRUST_GIVER = 16 * 1024;
 export const TRUST_MAX = 32 * 1024;
 export const SPONSOR = 16 * 1024;
-/** How long without a useful byte until a chunk is asked of another neighbour. */
-export const RETRY = 500;
+/** Chunks from which on a stranger whom a neighbour introduced has to give first; below which we say that we have no credit. */
+export const SETTLED = 16;
+export const POOR = 6;
+/** How long without a useful byte until a chunk is asked of another neighbour; of one who has nothing else to give, unbegun. */
+export const RETRY = 750;
+export const TAKE_OVER = 150;
 /** How long a neighbour may be at its limit, and owe an answer, until it is let go. */
-export const EVICT = 1000;
+export const EVICT = 500;
 /** How often neighbours are looked over, and told what is new. */
 export const LOOK = 250;
 /** How long a link may be silent before its Hello. */

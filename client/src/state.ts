@@ -4,11 +4,11 @@
 import type { Partial } from "./chunk";
 import type { Fault } from "./fault";
 import { BROKER, type Introduction } from "./introducing";
-import { credit, ledger, type Ledger } from "./ledger";
+import { credit, CREDIT_MOST, CREDIT_UNIT, ledger, type Ledger } from "./ledger";
 import type { Manifest } from "./manifest";
 import type { Message } from "./message";
 import { Bringer, type Neighbour, type Wanted } from "./neighbour";
-import { SEEK } from "./rules";
+import { POOR, SEEK } from "./rules";
 import { Talk } from "./signal";
 import { Out, type Output } from "./step";
 import type { Held, Store } from "./store";
@@ -157,4 +157,9 @@ export function forget(of: Swarm, them: Neighbour): void {
 /** Bytes that may still be given. */
 export function free(of: Swarm): number {
   return of.quiet() ? 0 : credit(of.ledger);
+}
+
+/** The credit as neighbours are told it, in units of 2 KiB: none while there is little to spend it on. */
+export function stated(of: Swarm): number {
+  return of.held.size < POOR ? 0 : Math.min(CREDIT_MOST, Math.floor(credit(of.ledger) / CREDIT_UNIT));
 }

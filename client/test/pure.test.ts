@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { addressOf, candidateOf, candidateText, identityOf, answer, type Candidate } from "../src/identity.ts";
-import { balance, credit, give, ledger, stated } from "../src/ledger.ts";
+import { balance, credit, give, ledger } from "../src/ledger.ts";
 import { readPage } from "../src/page.ts";
 import { spans, spansOf } from "../src/ranges.ts";
 import { reachable } from "../src/reach.ts";
@@ -22,8 +22,6 @@ test("law 3: the ledger books what there is credit for, and nothing else", () =>
   assert(!give(of, them, 1));
   assert.equal(balance(them), 4000);
   assert.deepEqual(of, { origin: 3000, peer: 1000, given: 4000 });
-  of.origin += 1e9;
-  assert.equal(stated(of), 16);
 });
 
 test("the spans of a set are disjoint, sorted, do not touch, and name its members", () => {
@@ -52,7 +50,7 @@ test("the rules are those of Rust", () => {
     return Number(milliseconds ?? text.split("*").reduce((product, factor) => product * Number(factor), 1));
   };
   const theirs = Object.fromEntries([...defaults.matchAll(/(\w+): (.+),/g)].map(([, name = "", text = ""]) => [name.toUpperCase(), value(text)]));
-  assert.equal(theirs["ANNOUNCE"], rules.LOOK, "told when looked");
+  assert(rules.LOOK <= theirs["ANNOUNCE"]!, "told when looked, at the latest");
   for (const [name, ours] of Object.entries(rules)) assert.equal(ours, theirs[name], name);
 });
 
