@@ -16,6 +16,8 @@ pub struct Report {
     pub completed: u64,
     /// Those that are measured: honest, staying, arrived at full load.
     pub measured: u64,
+    /// Of those and of those who understate their credit, who never got the page.
+    pub unfinished: u64,
     /// From the first packet to the whole page.
     pub seconds: Seconds,
     /// Arrival rate × page ÷ origin uplink.
@@ -115,6 +117,7 @@ impl Report {
             visitors: tally.arrived,
             completed: tally.completed,
             measured,
+            unfinished: tally.seconds.unfinished + tally.understating.unfinished,
             seconds,
             load: scenario.load(),
             first: tally.first.percentiles(),

@@ -165,6 +165,13 @@ impl Scenario {
         }
     }
 
+    /// Whether nobody cheats or leaves early.
+    #[must_use]
+    pub fn is_fair(&self) -> bool {
+        let unfair = self.churn + self.free_riders + self.sybils + self.understating + self.liars;
+        unfair <= 0.0
+    }
+
     /// A crowd of the same size at the same page in which nobody cheats or leaves early.
     #[must_use]
     pub fn fair(&self) -> Self {

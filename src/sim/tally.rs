@@ -56,7 +56,7 @@ pub(super) struct Tally {
 #[derive(Debug, Default)]
 pub(super) struct Times {
     seconds: Vec<f64>,
-    unfinished: u64,
+    pub(super) unfinished: u64,
 }
 
 impl Times {
