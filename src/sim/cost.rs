@@ -63,7 +63,7 @@ pub(super) const SIGNAL: u64 = 20 + TCP + TLS;
 pub(super) const SOCKET: u64 = 700;
 /// IPv4 20, TCP 32 with timestamps.
 const TCP: u64 = 52;
-const SEGMENT: u64 = 1_448;
+pub(super) const SEGMENT: u64 = 1_448;
 const TLS: u64 = 22;
 
 const _: () = assert!(BLOCK as u64 + 7 + PACKET < 1_200, "a block is one packet");

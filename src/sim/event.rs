@@ -36,6 +36,8 @@ pub(super) enum Event {
     Sent(u32),
     Tick(u32),
     Leave(u32),
+    /// A Sybil comes again.
+    Again(u32),
 }
 
 /// A message on its way.

@@ -9,6 +9,8 @@ use crate::{
     sim::{
         cost,
         event::Event,
+        nat::Nat,
+        network::TIMER,
         visitor::{Kind, Visitor},
         world::World,
     },
@@ -164,7 +166,10 @@ impl World<'_> {
             && them.met.contains(&accuser)
             && !them.accusers.contains(&accuser)
         {
+            let before = them.is_bad();
             them.accusers.push(accuser);
+            let (fair, after) = (them.kind.is_fair(), them.is_bad());
+            self.tally.accused(fair, !before && after);
         }
     }
 
@@ -205,7 +210,11 @@ impl World<'_> {
 
     /// Two visitors who know of each other open a link, if their networks let them.
     fn punch(&mut self, one: u32, other: u32, span: Duration) {
-        let reachable = !self.random.random_bool(self.scenario.unreachable);
+        let near = !self.random.random_bool(self.scenario.unreachable);
+        let nat = |world: &mut Self, visitor| world.get(visitor).map_or(Nat::Open, |them| them.nat);
+        let (left, right) = (nat(self, one), nat(self, other));
+        let reachable = near && left.meets(right);
+        let span = span + self.losses_of_handshake();
         let bytes = if reachable { cost::HANDSHAKE } else { cost::CHECKS };
         for (one, other) in [(one, other), (other, one)] {
             self.charge(one, bytes);
@@ -217,6 +226,15 @@ impl World<'_> {
         }
     }
 
+    /// A packet of a handshake that is lost waits for the timer; all of them are needed.
+    fn losses_of_handshake(&mut self) -> Duration {
+        if self.scenario.loss <= 0.0 {
+            return Duration::ZERO;
+        }
+        let lost: u32 = (0..FLIGHTS).map(|_| self.losses.times(self.scenario.loss)).sum();
+        TIMER * lost
+    }
+
     fn is_broker_dead(&self) -> bool {
         self.scenario
             .broker_dies
@@ -224,6 +242,8 @@ impl World<'_> {
     }
 }
 
+/// Packets that one after the other open a link: ICE's check and answer, six of DTLS, four of SCTP.
+const FLIGHTS: u32 = 12;
 const ABSENT: u32 = u32::MAX;
 /// Draws for one neighbour; a crowd in which 16 at random do not suit is one where nobody does.
 const TRIES: usize = 16;

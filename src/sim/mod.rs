@@ -24,24 +24,38 @@
 mod arrivals;
 mod cost;
 mod counted;
+mod dwell;
 mod event;
 mod hall;
+mod nat;
+mod network;
 mod origin;
 mod queue;
 mod report;
 mod scenario;
 mod serving;
+mod sybil;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod uplinks;
 mod visitor;
 mod world;
 
-pub use report::{Bytes, Report, Seconds, Signals};
-pub use scenario::{Arrivals, Scenario, ScenarioError};
+pub use dwell::{Dwell, DwellError};
+pub use report::{Bytes, Cheats, Report, Seconds, Signals};
+pub use scenario::{Arrivals, Depth, Scenario, ScenarioError};
+pub use uplinks::{Uplinks, UplinksError};
+pub use world::Glance;
 
 /// Plays a scenario to its end. The same scenario gives the same report.
 #[must_use]
 pub fn simulate(scenario: &Scenario) -> Report {
-    report::Report::new(scenario, world::World::new(scenario).play())
+    simulate_watched(scenario, |_| {})
+}
+
+/// The same, and shows now and then how far it is; what is shown changes nothing.
+#[must_use]
+pub fn simulate_watched(scenario: &Scenario, watch: impl FnMut(Glance)) -> Report {
+    Report::new(scenario, world::World::new(scenario).play(watch))
 }

@@ -16,8 +16,16 @@ pub struct Report {
     pub completed: u64,
     /// Those that are measured: honest, staying, arrived at full load.
     pub measured: u64,
+    /// Of those and of those who understate their credit, who never got the page.
+    pub unfinished: u64,
     /// From the first packet to the whole page.
     pub seconds: Seconds,
+    /// Arrival rate × page ÷ origin uplink.
+    pub load: f64,
+    /// From the first packet until what only the origin sends was there: at depth `media` the text.
+    pub first: Seconds,
+    /// Of those who understate their credit, if there are any: what it gained them.
+    pub understating: Option<Seconds>,
     /// The fluid bound for the median.
     pub bound_s: f64,
     /// The median over it.
@@ -28,6 +36,8 @@ pub struct Report {
     pub saved: f64,
     /// Introductions.
     pub signals: Signals,
+    /// Those who do not play fair.
+    pub cheats: Cheats,
     /// Messages between visitors, by name: how many, and their bytes with headers.
     pub messages: BTreeMap<&'static str, (u64, u64)>,
     /// Neighbours let go, by fault.
@@ -61,6 +71,8 @@ pub struct Bytes {
     pub peer: u64,
     /// All that visitors sent.
     pub peer_wire: u64,
+    /// Of those, what was sent again because it was lost.
+    pub again: u64,
     /// The origin's, by purpose.
     pub pages: u64,
     /// One chunk for each newcomer.
@@ -81,32 +93,42 @@ pub struct Signals {
     pub peer: u64,
 }
 
+/// Those who do not play fair, and what became of them.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Cheats {
+    /// Accusations that the broker counted.
+    pub accusations: u64,
+    /// Visitors that cheat and that the broker introduces no more.
+    pub caught: u64,
+    /// Visitors that do not cheat and that it introduces no more all the same.
+    pub slandered: u64,
+    /// New numbers that Sybils took.
+    pub renamed: u64,
+}
+
 impl Report {
     pub(super) fn new(scenario: &Scenario, mut tally: Tally) -> Self {
-        tally.seconds.sort_unstable_by(f64::total_cmp);
-        let measured = tally.seconds.len() as u64 + tally.unfinished;
-        let at = |share: f64| {
-            let index = (measured as f64 * share) as usize;
-            tally.seconds.get(index).copied()
-        };
-        let seconds = Seconds {
-            p50: at(0.5),
-            p90: at(0.9),
-            p99: at(0.99),
-        };
+        let measured = tally.seconds.count();
+        let seconds = tally.seconds.percentiles();
         let bound = scenario.bound();
         let origin = tally.origin_wire();
         Self {
             visitors: tally.arrived,
             completed: tally.completed,
             measured,
+            unfinished: tally.seconds.unfinished + tally.understating.unfinished,
             seconds,
+            load: scenario.load(),
+            first: tally.first.percentiles(),
+            understating: (tally.understating.count() > 0).then(|| tally.understating.percentiles()),
             bound_s: bound,
             ratio: seconds.p50.map(|median| median / bound),
             bytes: Bytes {
                 origin,
                 peer: tally.peer,
                 peer_wire: tally.peer_wire,
+                again: tally.again,
                 pages: tally.pages,
                 seeds: tally.seeds,
                 spare: tally.spare,
@@ -116,6 +138,12 @@ impl Report {
             signals: Signals {
                 broker: tally.by_broker,
                 peer: tally.by_neighbour,
+            },
+            cheats: Cheats {
+                accusations: tally.accusations,
+                caught: tally.caught,
+                slandered: tally.slandered,
+                renamed: tally.again_joined,
             },
             messages: tally.messages(),
             faults: tally

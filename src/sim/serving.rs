@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use rand::RngExt;
 use smallvec::SmallVec;
 
 use crate::{
@@ -47,6 +48,7 @@ impl World<'_> {
             // A message of the signalling socket; its receiver makes the digests of its blocks.
             Job::Seed(..) | Job::Spare(..) => cost::origin(CHUNK as u64 + 5 + 4),
         };
+        let (bytes, late) = self.resent(bytes);
         self.tally.origin(job, bytes);
         self.origin.busy = true;
         // What the broker said since has left by the same uplink.
@@ -61,17 +63,41 @@ impl World<'_> {
         let start = self.now.after(half).max(wire.down_free);
         let arrival = start.after(cost::time(bytes, self.scenario.down));
         wire.down_free = arrival;
-        self.queue.push(arrival.max(self.now.after(half + span)), event);
+        self.queue
+            .push(arrival.max(self.now.after(half + span)).after(late), event);
+    }
+
+    /// What is sent with what TCP sends again, and how much later it is whole: by a round trip, if anything was lost.
+    fn resent(&mut self, bytes: u64) -> (u64, Duration) {
+        let loss = self.scenario.loss;
+        if loss <= 0.0 {
+            return (bytes, Duration::ZERO);
+        }
+        let packets = bytes.div_ceil(cost::SEGMENT) as i32;
+        let lost = self.random.random_bool(1.0 - (1.0 - loss).powi(packets));
+        let again = (bytes as f64 * loss / (1.0 - loss)) as u64;
+        (
+            bytes + again,
+            if lost { self.scenario.rtt } else { Duration::ZERO },
+        )
     }
 
     /// Visitors that the origin serves one after the other, the oldest first: together they have no more uplink than half its own.
     fn few(&self) -> f64 {
-        self.scenario.origin_up.bytes_per_second() as f64 / self.scenario.up.bytes_per_second() as f64 / 2.0
+        self.scenario.origin_up.bytes_per_second() as f64
+            / self.scenario.mean_up().bytes_per_second() as f64
+            / 2.0
     }
 
     /// What only the origin can send is here, or a chunk of the page if it is alone.
     pub(super) fn page(&mut self, visitor: u32) {
-        let rtt = self.scenario.rtt;
+        let (now, rtt) = (self.now, self.scenario.rtt);
+        if let Some(them) = self.get(visitor)
+            && !std::mem::replace(&mut them.began, true)
+        {
+            let (measured, span) = (them.measured, now.since(them.arrived));
+            self.tally.first(measured, span);
+        }
         if !self.scenario.origin_only {
             // The signalling socket: TCP, TLS resumed, and half a round trip for the upgrade.
             self.later(rtt * 5 / 2, Event::Join(visitor));

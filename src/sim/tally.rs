@@ -3,7 +3,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    sim::{cost, origin::Job, visitor::Visitor},
+    sim::{
+        cost,
+        origin::Job,
+        report::Seconds,
+        visitor::{Kind, Visitor},
+    },
     swarm::{Message, PeerFault},
 };
 
@@ -11,9 +16,12 @@ use crate::{
 pub(super) struct Tally {
     pub(super) arrived: u64,
     pub(super) completed: u64,
-    /// Seconds of those who are measured, and how many of them never came to an end.
-    pub(super) seconds: Vec<f64>,
-    pub(super) unfinished: u64,
+    /// Of the honest.
+    pub(super) seconds: Times,
+    /// Of those who understate their credit.
+    pub(super) understating: Times,
+    /// Until the first of the page was there.
+    pub(super) first: Times,
     /// Payload that visitors got, of whomever.
     pub(super) got: u64,
     /// Payload between visitors.
@@ -29,11 +37,43 @@ pub(super) struct Tally {
     pub(super) spoken: u64,
     pub(super) by_broker: u64,
     pub(super) by_neighbour: u64,
+    /// Bytes that visitors sent again.
+    pub(super) again: u64,
+    /// New numbers of Sybils.
+    pub(super) again_joined: u64,
+    pub(super) accusations: u64,
+    /// Visitors that the broker introduced no more: those who cheat, and those who do not.
+    pub(super) caught: u64,
+    pub(super) slandered: u64,
     /// Bytes of the messages of each kind, headers and all.
     messages: [(u64, u64); NAMES.len()],
     pub(super) faults: BTreeMap<PeerFault, u64>,
     pub(super) law3: u64,
     pub(super) wrong: u64,
+}
+
+/// Seconds of some visitors, and how many of them never came to an end.
+#[derive(Debug, Default)]
+pub(super) struct Times {
+    seconds: Vec<f64>,
+    pub(super) unfinished: u64,
+}
+
+impl Times {
+    pub(super) const fn count(&self) -> u64 {
+        self.seconds.len() as u64 + self.unfinished
+    }
+
+    pub(super) fn percentiles(&mut self) -> Seconds {
+        self.seconds.sort_unstable_by(f64::total_cmp);
+        let count = self.count();
+        let at = |share: f64| self.seconds.get((count as f64 * share) as usize).copied();
+        Seconds {
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+        }
+    }
 }
 
 impl Tally {
@@ -88,21 +128,40 @@ impl Tally {
         }
     }
 
-    pub(super) fn complete(&mut self, measured: bool, span: Duration) {
+    pub(super) fn complete(&mut self, kind: Kind, measured: bool, span: Duration) {
         self.completed += 1;
         if measured {
-            self.seconds.push(span.as_secs_f64());
+            self.times(kind).seconds.push(span.as_secs_f64());
         }
+    }
+
+    pub(super) fn first(&mut self, measured: bool, span: Duration) {
+        if measured {
+            self.first.seconds.push(span.as_secs_f64());
+        }
+    }
+
+    pub(super) const fn accused(&mut self, fair: bool, banned: bool) {
+        self.accusations += 1;
+        self.slandered += (fair && banned) as u64;
+        self.caught += (!fair && banned) as u64;
     }
 
     pub(super) fn left(&mut self, them: &Visitor, page: u64) {
         let got = them.swarm.as_ref().map_or(0, |swarm| swarm.ledger().got());
         self.got += if them.swarm.is_some() {
-            got
+            got.saturating_sub(them.brought)
         } else {
-            page - them.rest
+            page.saturating_sub(them.rest)
         };
-        self.unfinished += u64::from(them.measured && !them.complete);
+        self.times(them.kind).unfinished += u64::from(them.measured && !them.complete);
+    }
+
+    const fn times(&mut self, kind: Kind) -> &mut Times {
+        match kind {
+            Kind::Understating => &mut self.understating,
+            _ => &mut self.seconds,
+        }
     }
 
     pub(super) const fn origin_wire(&self) -> u64 {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    sim::counted::Counted,
+    sim::{counted::Counted, nat::Nat},
     swarm::{Message, Moment, Swarm},
 };
 
@@ -13,8 +13,28 @@ pub(super) enum Kind {
     Honest,
     /// Takes, never gives, and says that it is poor.
     FreeRider,
+    /// A free rider that comes again under a new number.
+    Sybil,
+    /// Gives, and says that it is poor.
+    Understating,
     /// Gives false bytes.
     Liar,
+}
+
+impl Kind {
+    pub(super) const fn gives(self) -> bool {
+        !matches!(self, Self::FreeRider | Self::Sybil)
+    }
+
+    /// Whether what it says of its credit is always that it has none.
+    const fn claims_to_be_poor(self) -> bool {
+        matches!(self, Self::FreeRider | Self::Sybil | Self::Understating)
+    }
+
+    /// Whether it gives as it should, and so should have its page in time.
+    pub(super) const fn is_fair(self) -> bool {
+        matches!(self, Self::Honest | Self::Understating)
+    }
 }
 
 /// A visitor, from the first packet until it leaves.
@@ -24,8 +44,9 @@ pub(super) struct Visitor {
     pub(super) arrived: Moment,
     /// Whether its time is one of the figures.
     pub(super) measured: bool,
-    /// It leaves then, with the page or without.
-    pub(super) leaves: Option<Moment>,
+    /// How long it stays with the page.
+    pub(super) dwell: Duration,
+    pub(super) nat: Nat,
     /// The exchange, once it has joined.
     pub(super) swarm: Option<Swarm<Counted>>,
     /// A block is on its uplink.
@@ -43,6 +64,14 @@ pub(super) struct Visitor {
     /// It got no seed from the origin: the first neighbour is to be its sponsor.
     pub(super) unsponsored: bool,
     pub(super) complete: bool,
+    /// Something of the page is here.
+    pub(super) began: bool,
+    /// Neighbours that let it go.
+    pub(super) let_go: u8,
+    /// A Sybil's chunks: it takes them along to its next number.
+    pub(super) kept: Vec<u32>,
+    /// Bytes that it came with.
+    pub(super) brought: u64,
     /// Origin-only: bytes of the page still to come.
     pub(super) rest: u64,
 }
@@ -53,7 +82,8 @@ impl Visitor {
             kind,
             arrived,
             measured: false,
-            leaves: None,
+            dwell: Duration::ZERO,
+            nat: Nat::Open,
             swarm: None,
             sending: false,
             tick: Moment::from_micros(u64::MAX),
@@ -63,6 +93,10 @@ impl Visitor {
             accusers: Vec::new(),
             unsponsored: false,
             complete: false,
+            began: false,
+            let_go: 0,
+            kept: Vec::new(),
+            brought: 0,
             rest,
         }
     }
@@ -84,20 +118,19 @@ impl Visitor {
     }
 
     /// What it says, as its kind says it.
-    pub(super) fn disguise(&self, message: Message) -> Message {
-        match (self.kind, message) {
-            (Kind::FreeRider, Message::Have(mut have)) => {
-                have.credit = 0;
-                Message::Have(have)
+    pub(super) fn disguise(&self, mut message: Message) -> Message {
+        if self.kind.claims_to_be_poor() {
+            match &mut message {
+                Message::Have(have) => have.credit = 0,
+                Message::Ask(ask) => ask.credit = 0,
+                Message::Block(block) => block.credit = 0,
+                _ => {}
             }
-            (Kind::FreeRider, Message::Ask(mut ask)) => {
-                ask.credit = 0;
-                Message::Ask(ask)
-            }
-            (_, message) => message,
         }
+        message
     }
 }
 
-const ACCUSERS: usize = 2;
+/// Accusers from which on the broker introduces somebody no more.
+pub(super) const ACCUSERS: usize = 2;
 const GRACE: Duration = Duration::from_secs(20);

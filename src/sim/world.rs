@@ -11,8 +11,9 @@ use crate::{
     sim::{
         cost,
         counted::Counted,
-        event::{Event, Shelf, Word},
+        event::{Event, Shelf},
         hall::Hall,
+        network::{Losses, Wire},
         origin::Origin,
         queue::Queue,
         scenario::Scenario,
@@ -27,7 +28,7 @@ pub(super) struct World<'a> {
     pub(super) scenario: &'a Scenario,
     rules: Arc<Rules>,
     pub(super) queue: Queue<Event>,
-    messages: Shelf<Message>,
+    pub(super) messages: Shelf<Message>,
     wishes: Shelf<SmallVec<[u32; 4]>>,
     pub(super) now: Moment,
     pub(super) visitors: Vec<Option<Box<Visitor>>>,
@@ -39,15 +40,9 @@ pub(super) struct World<'a> {
     pub(super) crowd: SmallRng,
     pub(super) tally: Tally,
     pub(super) present: usize,
-}
-
-/// The two directions of a visitor's link, apart from the visitor: a block touches both ends.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Wire {
-    pub(super) up_free: Moment,
-    pub(super) down_free: Moment,
-    /// Bytes of acknowledgements that go with the next packet.
-    debt: u32,
+    pub(super) losses: Losses,
+    /// Nobody arrives any more.
+    pub(super) closed: bool,
 }
 
 impl<'a> World<'a> {
@@ -67,14 +62,22 @@ impl<'a> World<'a> {
             crowd: SmallRng::seed_from_u64(!scenario.seed),
             tally: Tally::default(),
             present: 0,
+            losses: Losses::new(scenario),
+            closed: false,
         }
     }
 
     /// Plays the scenario to its end.
-    pub(super) fn play(mut self) -> Tally {
-        self.queue.push(self.now, Event::Arrival);
-        let mut patience = self.now;
-        while let Some(now) = self.queue.open() {
+    pub(super) fn play(mut self, mut watch: impl FnMut(Glance)) -> Tally {
+        self.queue.push(self.first(), Event::Arrival);
+        let mut patience = NEVER;
+        for happened in 1_u64.. {
+            if happened.is_multiple_of(GLANCE) {
+                watch(self.glance());
+            }
+            let Some(now) = self.queue.open() else {
+                break;
+            };
             if now > self.now {
                 self.now = now;
                 if self.present > CROWD {
@@ -84,10 +87,10 @@ impl<'a> World<'a> {
             let Some((_, event)) = self.queue.pop() else {
                 break;
             };
-            if matches!(event, Event::Arrival) {
+            self.happen(event);
+            if self.closed && matches!(event, Event::Arrival) {
                 patience = now.after(PATIENCE);
             }
-            self.happen(event);
             if now > patience || (self.present == 0 && self.queue.len() == 0) {
                 break;
             }
@@ -96,6 +99,15 @@ impl<'a> World<'a> {
             self.depart(place as u32);
         }
         self.tally
+    }
+
+    const fn glance(&self) -> Glance {
+        Glance {
+            now: self.now.since(Moment::from_micros(0)),
+            arrived: self.tally.arrived,
+            completed: self.tally.completed,
+            present: self.present,
+        }
     }
 
     /// Reads ahead what the events of the next days need (`swarm/foresight.rs`).
@@ -160,6 +172,7 @@ impl<'a> World<'a> {
             Event::Missed(visitor, peer) => self.tell(visitor, Input::Missed(peer)),
             Event::Closed(visitor, peer) => self.tell(visitor, Input::Closed(peer)),
             Event::Leave(visitor) => self.depart(visitor),
+            Event::Again(visitor) => self.come_again(visitor),
         }
     }
 
@@ -203,6 +216,7 @@ impl<'a> World<'a> {
                 Output::Close(link) => self.later(self.half(), Event::Closed(link, visitor)),
                 Output::Drop { link, fault, accuse } => {
                     self.tally.fault(fault);
+                    self.let_go(link);
                     if accuse {
                         self.accuse(visitor, link);
                     }
@@ -216,7 +230,7 @@ impl<'a> World<'a> {
                     let place = self.wishes.put(spare);
                     self.later(self.half(), Event::Wish(visitor, place));
                 }
-                Output::Got(_) => {}
+                Output::Got(chunk) => self.keep(visitor, chunk),
                 Output::Complete => self.complete(visitor),
             }
         }
@@ -232,79 +246,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Sends the next block, if the uplink is free and anybody may have one.
-    fn send(&mut self, visitor: u32) {
-        let now = self.now;
-        let Some(them) = self.get(visitor) else {
-            return;
-        };
-        if them.sending || them.kind == Kind::FreeRider {
-            return;
-        }
-        let Some((link, message)) = them.swarm.as_mut().and_then(|swarm| swarm.give(now)) else {
-            return;
-        };
-        them.sending = true;
-        if let Message::Block(block) = &message {
-            them.sent += block.bytes.len() as u64;
-            let broken = them
-                .swarm
-                .as_ref()
-                .is_some_and(|swarm| them.sent > swarm.ledger().got());
-            self.tally.peer += block.bytes.len() as u64;
-            self.tally.law3 += u64::from(broken);
-        }
-        self.say(visitor, link, message);
-        let free = self.wires[visitor as usize].up_free;
-        self.queue.push(free, Event::Sent(visitor));
-    }
-
-    /// Puts a message on the wire: through the uplink, the delay, the downlink.
-    fn say(&mut self, from: u32, to: u32, message: Message) {
-        let Some(them) = self.get(from) else {
-            return;
-        };
-        let message = them.disguise(message);
-        let bytes = cost::between(&message);
-        let left = self.charge(from, bytes);
-        let wire = &mut self.wires[to as usize];
-        let start = left.after(self.scenario.rtt / 2).max(wire.down_free);
-        wire.down_free = start.after(cost::time(bytes, self.scenario.down));
-        wire.debt += cost::ACKNOWLEDGEMENT as u32;
-        self.tally.said(&message, bytes);
-        let at = wire.down_free;
-        let word = Word::pack(message, &mut self.messages);
-        self.queue.push(at, Event::Heard(to, from, word));
-    }
-
-    /// Occupies an uplink; gives the moment when the last byte has left.
-    pub(super) fn charge(&mut self, visitor: u32, bytes: u64) -> Moment {
-        let wire = &mut self.wires[visitor as usize];
-        let bytes = bytes + u64::from(std::mem::take(&mut wire.debt));
-        wire.up_free = wire
-            .up_free
-            .max(self.now)
-            .after(cost::time(bytes, self.scenario.up));
-        self.tally.peer_wire += bytes;
-        wire.up_free
-    }
-
-    fn hear(&mut self, to: u32, from: u32, word: Word) {
-        let Some(message) = word.unpack(self.scenario.page, &mut self.messages) else {
-            return;
-        };
-        if !matches!(word, Word::Block { lies: true, .. }) {
-            return self.tell(to, Input::Heard(from, message));
-        }
-        // Law 2, from outside: a lie must not count.
-        let got = |them: &Visitor| them.swarm.as_ref().map_or(0, |swarm| swarm.ledger().got());
-        let before = self.get(to).map_or(0, |them| got(them));
-        self.tell(to, Input::Heard(from, message));
-        let after = self.get(to).map_or(before, |them| got(them));
-        self.tally.wrong += after.saturating_sub(before);
-    }
-
-    fn join(&mut self, visitor: u32) {
+    pub(super) fn join(&mut self, visitor: u32) {
         let (now, scenario, rules) = (self.now, self.scenario, Arc::clone(&self.rules));
         let seed: u64 = self.random.random();
         let (pages, seeds) = self.origin.waiting();
@@ -325,17 +267,18 @@ impl<'a> World<'a> {
         self.tally.signal(cost::SOCKET);
         self.introduce(visitor, scenario.rules.introductions);
         self.tell(visitor, Input::Tick);
+        self.unpack(visitor);
         self.serve();
     }
 
     pub(super) fn complete(&mut self, visitor: u32) {
-        let (now, dwell) = (self.now, self.scenario.dwell);
+        let now = self.now;
         let Some(them) = self.get(visitor) else {
             return;
         };
         them.complete = true;
-        let (measured, span) = (them.measured, now.since(them.arrived));
-        self.tally.complete(measured, span);
+        let (kind, measured, dwell, span) = (them.kind, them.measured, them.dwell, now.since(them.arrived));
+        self.tally.complete(kind, measured, span);
         if dwell.is_zero() {
             self.depart(visitor);
         } else {
@@ -344,7 +287,7 @@ impl<'a> World<'a> {
     }
 
     /// A visitor leaves: what it was sending is lost, and its neighbours learn of it.
-    fn depart(&mut self, visitor: u32) {
+    pub(super) fn depart(&mut self, visitor: u32) {
         let Some(them) = self.visitors.get_mut(visitor as usize).and_then(Option::take) else {
             return;
         };
@@ -362,6 +305,20 @@ impl<'a> World<'a> {
     }
 }
 
+/// How far a simulation is.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Glance {
+    /// Simulated time.
+    pub now: Duration,
+    /// Visitors that arrived.
+    pub arrived: u64,
+    /// Those that have the page.
+    pub completed: u64,
+    /// Those that are there.
+    pub present: usize,
+}
+
 const NEVER: Moment = Moment::from_micros(u64::MAX);
 /// After the last arrival: who has no page by then never gets it.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -371,3 +328,5 @@ const SEED_QUEUE: Duration = Duration::from_millis(150);
 const CROWD: usize = 500;
 /// Visitors that are read ahead at once: many, so that they wait for the memory together, and few enough for the cache.
 const BATCH: usize = 96;
+/// Events between two looks at how far it is: some tens of milliseconds.
+const GLANCE: u64 = 1 << 16;

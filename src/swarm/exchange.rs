@@ -40,8 +40,6 @@ use crate::swarm::{
 pub struct Swarm<P> {
     /// Their numbers, in the same order: whom a message is from is found in one line of the cache.
     numbers: SmallVec<[u32; 12]>,
-    /// At most [`Rules::links_max`].
-    pub(super) neighbours: Vec<Neighbour>,
     /// Shared: a simulated crowd goes by one copy, and the cache holds it.
     pub(super) rules: Arc<Rules>,
     pub(super) ledger: Ledger,
@@ -56,6 +54,8 @@ pub struct Swarm<P> {
     pub(super) fresh: Marks,
     pub(super) proven: Marks,
     pub(super) page: P,
+    /// At most [`Rules::links_max`], and by default that many in place: one page of memory holds a simulated visitor.
+    pub(super) neighbours: SmallVec<[Neighbour; 9]>,
     /// The block that each chunk lacks first.
     pub(super) next: SmallVec<[u8; 64]>,
     /// Asked of a neighbour, or left to the origin.
@@ -83,7 +83,7 @@ impl<P: Payload> Swarm<P> {
             proven: none,
             next: SmallVec::from_elem(0, page.chunks() as usize),
             spare: SmallVec::new(),
-            neighbours: Vec::with_capacity(rules.links.into()),
+            neighbours: SmallVec::new(),
             numbers: SmallVec::new(),
             seeking: Seeking::new(&rules, now),
             introduced: Introduced::default(),
@@ -155,7 +155,7 @@ impl<P: Payload> Swarm<P> {
 
     /// Open links.
     #[must_use]
-    pub const fn links(&self) -> usize {
+    pub fn links(&self) -> usize {
         self.neighbours.len()
     }
 

@@ -25,6 +25,7 @@ use std::{path::PathBuf, time::Instant};
 
 use clap::Args;
 
+pub(super) use self::read::Log;
 use self::{faults::Faults, merge::Merge, order::Order, survey::Survey};
 
 /// Find the crowds in access logs: would this site have had one?

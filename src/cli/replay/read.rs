@@ -25,10 +25,10 @@ pub(super) struct Place {
 }
 
 /// A log that is being read, at one of its lines.
-pub(super) struct Log {
+pub(in crate::cli) struct Log {
     reader: Box<dyn BufRead>,
     /// The line, without its end.
-    pub(super) line: Vec<u8>,
+    pub(in crate::cli) line: Vec<u8>,
     pub(super) place: Place,
     /// When the line's request came, if that can be read.
     pub(super) time: Option<Time>,
@@ -39,7 +39,7 @@ pub(super) struct Log {
 
 impl Log {
     /// Opens a log, told apart by its first bytes, whatever it is called. It stands before its first line.
-    pub(super) fn open(number: u32, path: &Path, bar: &ProgressBar) -> anyhow::Result<Self> {
+    pub(in crate::cli) fn open(number: u32, path: &Path, bar: &ProgressBar) -> anyhow::Result<Self> {
         let reader = decompressed(path, bar).with_context(|| format!("{} cannot be read", path.display()))?;
         Ok(Self {
             reader,
@@ -52,7 +52,7 @@ impl Log {
     }
 
     /// Goes to the next line that is not empty. False at the end.
-    pub(super) fn advance(&mut self) -> io::Result<bool> {
+    pub(in crate::cli) fn advance(&mut self) -> io::Result<bool> {
         while read(&mut self.reader, &mut self.line)? {
             self.place.line += 1;
             if !self.line.is_empty() {

@@ -1,34 +1,39 @@
-//! Latency over load, as a picture.
+//! Latency over load, as a picture, with the origin alone beside it.
 
 use anyhow::anyhow;
 use plotters::prelude::*;
 
-use tower_flashback::sim::Report;
+use super::Point;
 
-/// Draws the median, the 99th percentile and the fluid bound over the load, on a scale of doublings. Gives the SVG.
-pub(super) fn draw(points: &[(f64, Report)]) -> anyhow::Result<String> {
+/// Draws the percentiles, the fluid bound and the origin alone over the load, on a scale of doublings. Gives the SVG.
+pub(super) fn draw(points: &[Point]) -> anyhow::Result<String> {
     let mut drawing = String::new();
     draw_on(points, &mut drawing).map_err(|error| anyhow!("cannot draw: {error}"))?;
     Ok(drawing)
 }
 
-fn draw_on(points: &[(f64, Report)], drawing: &mut String) -> Result<(), Box<dyn std::error::Error>> {
-    let loads: Vec<f64> = points.iter().map(|(load, _)| *load).collect();
+fn draw_on(points: &[Point], drawing: &mut String) -> Result<(), Box<dyn std::error::Error>> {
+    let loads: Vec<f64> = points.iter().map(|point| point.report.load).collect();
     let (Some(first), Some(last)) = (
         loads.iter().copied().reduce(f64::min),
         loads.iter().copied().reduce(f64::max),
     ) else {
         return Err("no load was simulated".into());
     };
-    let curves: [Curve; 3] = [
-        ("median", BLUE, |report| report.seconds.p50),
-        ("99th percentile", RED, |report| report.seconds.p99),
-        ("fluid bound", BLACK, |report| Some(report.bound_s)),
+    let curves: [Curve; 5] = [
+        ("median", BLUE, |point| point.report.seconds.p50),
+        ("90th percentile", MAGENTA, |point| point.report.seconds.p90),
+        ("99th percentile", RED, |point| point.report.seconds.p99),
+        ("fluid bound", BLACK, |point| Some(point.report.bound_s)),
+        ("origin alone, median", GREEN, |point| {
+            point.alone.as_ref()?.seconds.p50
+        }),
     ];
-    let values = curves
+    // The origin alone melts down: it leaves the picture at the top rather than press the others to its bottom.
+    let ours = curves[..4]
         .iter()
-        .flat_map(|(_, _, value)| points.iter().filter_map(|(_, report)| value(report)));
-    let top = values.fold(1.0, f64::max) * 1.1;
+        .flat_map(|(_, _, value)| points.iter().filter_map(value));
+    let top = ours.fold(1.0, f64::max) * 1.5;
     let root = SVGBackend::with_string(drawing, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&root)
@@ -41,7 +46,7 @@ fn draw_on(points: &[(f64, Report)], drawing: &mut String) -> Result<(), Box<dyn
     for (name, color, value) in curves {
         let line = points
             .iter()
-            .filter_map(|(load, report)| Some((*load, value(report)?)));
+            .filter_map(|point| Some((point.report.load, value(point)?.min(top))));
         chart
             .draw_series(LineSeries::new(line, color.stroke_width(2)))?
             .label(name)
@@ -57,5 +62,5 @@ fn draw_on(points: &[(f64, Report)], drawing: &mut String) -> Result<(), Box<dyn
     Ok(())
 }
 
-type Curve = (&'static str, RGBColor, fn(&Report) -> Option<f64>);
+type Curve = (&'static str, RGBColor, fn(&Point) -> Option<f64>);
 const SIZE: (u32, u32) = (800, 500);
