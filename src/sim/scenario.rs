@@ -274,8 +274,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 const LOSSES: RangeInclusive<f64> = 0.0..=0.5;
 const LOADS: RangeInclusive<f64> = 0.01..=1_000.0;
 const PAGES: RangeInclusive<u64> = 16 * 1024..=100_000_000;
-/// At depth `page`: a shell of 2 KB, `client.js` (10.9 KB) and `sw.js` (2.0 KB) as gzip, a manifest of 62 chunks.
-const OWN: u64 = 15 * 1024;
+/// At depth `page`: a shell of 2,048 bytes with the manifest, `client.js` (9,420) and `sw.js` (1,704) as brotli, and the heads of
+/// three responses (200 each).
+const OWN: u64 = 13_800;
 
 impl Depth {
     /// What only the origin can send at this depth, unless the page is known better.

@@ -88,8 +88,7 @@ impl<P: Payload> Swarm<P> {
         // Those first who were introduced to the fewest, for whoever has links enough takes no more, and who lack most: they
         // stay longest, and a link costs two handshakes.
         others.shuffle(&mut self.random);
-        others
-            .sort_by_key(|other| self.introduced.count(*other) as u32 * AGE + self.held_by(*other) / EIGHTH);
+        others.sort_by_key(|other| self.introduced.count(*other) as u32 * AGE + self.held_by(*other));
         others.truncate(free.min(seek.count.into()));
         others
             .into_iter()
@@ -137,9 +136,8 @@ impl<P: Payload> Swarm<P> {
     }
 }
 
-/// One introduction more weighs as much as half of the page.
-const AGE: u32 = 4;
-const EIGHTH: u32 = 8;
+/// One introduction more weighs as much as a quarter of the page.
+const AGE: u32 = 16;
 /// Pairs within the time that an introduction is good: two newcomers that each are introduced to everybody, and as much
 /// again. Each costs our uplink two introductions and at most eighteen signals, about 2 KB.
 const PAIRS_MAX: usize = 32;

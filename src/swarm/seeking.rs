@@ -333,7 +333,8 @@ impl<P: Payload> Swarm<P> {
 
 /// As many as the broker remembers: who needs more has met everyone there is.
 const KNOWN_MAX: usize = 64;
-/// Neighbours that are sought of one at once: of more, old and young would mix less (load 32: 12.5 s with two, 12.7 with four).
-const OF_ONE: usize = 2;
+/// Neighbours that are sought of one at once: of more, old and young would mix less (load 32: 12.5 s with two, 12.7 with four,
+/// by older rules; three are 0.3 % faster by these).
+const OF_ONE: usize = 3;
 /// In a room where nobody is left to be met, one message in half a minute is enough to notice a newcomer.
 const REST_MAX: Duration = Duration::from_secs(32);
