@@ -437,8 +437,87 @@ fn a_simulated_crowd_is_reported_and_drawn() {
         assert_eq!(report["law3_violations"], 0, "{report}");
     }
     let drawing = std::fs::read_to_string(picture.path()).expect("a picture");
-    for curve in ["median", "99th percentile", "fluid bound"] {
+    for curve in [
+        "median",
+        "90th percentile",
+        "99th percentile",
+        "fluid bound",
+        "origin alone",
+    ] {
         assert!(drawing.contains(curve), "{curve} is missing");
+    }
+}
+
+#[test]
+fn a_simulated_crowd_comes_as_a_log_says_and_what_is_beside_it_is_told() {
+    let line = |second: u32, path: &str| {
+        format!("192.0.2.1 - - [11/Oct/2025:13:55:{second:02} +0000] \"GET {path} HTTP/1.1\" 200 1000\n")
+    };
+    let lines: String = (0..40)
+        .map(|second| line(second, "/story") + &line(second, "/favicon.ico"))
+        .collect();
+    let log = File::with("access.log", &(lines + &line(41, "/story") + "no request\n"));
+    let seconds = File::with("seconds.txt", "5\n5.5\n7\n");
+    for (file, more, visitors) in [
+        (&log, &[][..], 41),
+        (&log, &["--log-path", "/favicon.ico", "--loss", "0.01"], 40),
+        (&seconds, &["--mix", "0.5mbit:0.5,2mbit:0.5"], 3),
+    ] {
+        let begin = [
+            "simulate",
+            "--arrivals",
+            "log",
+            "--json",
+            "--beside",
+            "--liars",
+            "0.05",
+            "--log",
+            file.path(),
+        ];
+        let (code, out, error) = ended(&[&begin, more].concat());
+        assert_eq!(code, 0, "{error}");
+        let report: serde_json::Value = serde_json::from_str(&out).expect("one line of JSON");
+        assert_eq!(report["visitors"], visitors, "{report}");
+        assert!(
+            report["alone"]["seconds"]["p50"].is_number() && report["fair"]["saved"].is_number(),
+            "{report}"
+        );
+    }
+    let (code, out, error) = ended(&[
+        "simulate",
+        "--load",
+        "2,8",
+        "--visitors",
+        "40",
+        "--understating",
+        "0.3",
+    ]);
+    assert_eq!(code, 0, "{error}");
+    for told in [
+        "a doubling of the load, from 2 to 8, costs",
+        "who understates its credit",
+    ] {
+        assert!(out.contains(told), "{told}: {out}");
+    }
+}
+
+#[test]
+fn what_cannot_be_simulated_is_named() {
+    let empty = File::with("empty.log", "");
+    for (arguments, named) in [
+        (&["--loss", "0.7"][..], "0.7"),
+        (&["--mix", "1mbit:0.5"], "1mbit:0.5"),
+        (&["--dwell", "weibull:9"], "weibull:9"),
+        (&["--load", "0"], "load of 0"),
+        (&["--visitors", "0"], "0"),
+        (&["--free-riders", "0.6", "--liars", "0.6"], "1.2"),
+        (&["--arrivals", "log"], "--log FILE"),
+        (&["--arrivals", "log", "--log", empty.path()], "no request"),
+        (&["--log", empty.path()], "--arrivals log"),
+    ] {
+        let (code, _, error) = ended(&[&["simulate"], arguments].concat());
+        assert_eq!(code, 2, "{arguments:?}: {error}");
+        assert!(error.contains(named), "{arguments:?}: {error}");
     }
 }
 

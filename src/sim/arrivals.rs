@@ -35,10 +35,10 @@ impl World<'_> {
             self.later(span, Event::Leave(number));
         }
         let scenario = self.scenario;
-        them.dwell = scenario.dwell.draw(&mut self.crowd);
-        them.nat = Nat::draw(scenario.symmetric, scenario.restricted, &mut self.crowd);
+        them.dwell = scenario.dwell.draw(&mut self.traits);
+        them.nat = Nat::draw(scenario.symmetric, scenario.restricted, &mut self.traits);
         let mix = scenario.mix.as_ref();
-        let up = mix.map_or(scenario.up, |mix| mix.draw(&mut self.crowd));
+        let up = mix.map_or(scenario.up, |mix| mix.draw(&mut self.traits));
         them.measured = kind.is_fair() && !churns && self.now >= self.hold();
         self.enter(them, up);
         self.tally.arrived += 1;

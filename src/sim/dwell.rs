@@ -9,8 +9,8 @@ use rand::{RngExt, rngs::SmallRng};
 pub enum Dwell {
     /// Everybody stays as long.
     Fixed(Duration),
-    /// Liu, White and Dumais ("Understanding web browsing behaviors through Weibull analysis of dwell time", SIGIR 2010) fit
-    /// 98.5 % of pages with a shape below 1: the longer somebody has stayed, the longer they will.
+    /// As Liu, White and Dumais found it ("Understanding web browsing behaviors through Weibull analysis of dwell time", SIGIR
+    /// 2010): on most pages the shape is below 1, and the longer somebody has stayed, the longer they will.
     Weibull {
         /// Below 1 most leave soon.
         shape: f64,

@@ -175,7 +175,7 @@ mod tests {
         let have = |chunk: u32| {
             Message::Have(Have {
                 credit: 1,
-                ranges: Ranges::from_iter([chunk..chunk + 1]),
+                ranges: Ranges::of_ascending(std::iter::once(chunk)),
             })
         };
         let messages = [

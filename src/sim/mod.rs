@@ -7,8 +7,9 @@
 //!   newcomer, then, if nothing waits, a chunk to whoever had the fewest. TCP and TLS are counted.
 //! - The broker makes the first introductions of each visitor, neighbours the others by the messages of the exchange; some
 //!   pairs cannot meet.
+//! - Packets are lost and sent again in order, uplinks and NATs differ, and some visitors cheat, if the scenario says so.
 //!
-//! Not simulated: loss, congestion, slow start, mixed links.
+//! Not simulated: congestion, slow start. What is and what is not, with its costs, is in `docs/simulate.md`.
 //!
 //! ```
 //! use tower_flashback::sim::{Scenario, simulate};

@@ -38,6 +38,8 @@ pub(super) struct World<'a> {
     pub(super) random: SmallRng,
     /// Who comes when, and what kind it is: the same crowd whatever the rules.
     pub(super) crowd: SmallRng,
+    /// What they are behind and how long they stay: apart, so that the same visitors come at the same times whatever that is.
+    pub(super) traits: SmallRng,
     pub(super) tally: Tally,
     pub(super) present: usize,
     pub(super) losses: Losses,
@@ -60,6 +62,7 @@ impl<'a> World<'a> {
             origin: Origin::new(scenario.page),
             random: SmallRng::seed_from_u64(scenario.seed),
             crowd: SmallRng::seed_from_u64(!scenario.seed),
+            traits: SmallRng::seed_from_u64(scenario.seed.rotate_left(16)),
             tally: Tally::default(),
             present: 0,
             losses: Losses::new(scenario),
