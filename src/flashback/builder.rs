@@ -173,7 +173,7 @@ impl Builder {
         .over(self.uplink);
         let carrier = Arc::new(carrier);
         broker.supply(Arc::new(Larder::new(Arc::downgrade(&carrier), self.uplink)));
-        layer::prepare(&runtime);
+        layer::prepare();
         runtime.spawn(keep_time(Arc::downgrade(&carrier)));
         if let Some(file) = &state {
             runtime.spawn(keep_state(Arc::downgrade(&carrier), Arc::clone(file), every));

@@ -1,12 +1,15 @@
 //! The client's files: built from `client/`, committed, and part of the binary. Compressed once, not per visitor.
 
-use std::sync::LazyLock;
+use std::{
+    sync::{LazyLock, Once, OnceLock},
+    thread,
+};
 
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use sha2::{Digest as _, Sha256};
-use tokio::{runtime::Handle, sync::OnceCell, task::spawn_blocking};
 use tower_http::CompressionLevel;
 
 use super::{coding, reserved};
@@ -26,15 +29,16 @@ pub(super) fn find(name: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.name == name)
 }
 
-/// Compresses what every visitor of a crowd will ask for, ahead of the first: the best quality takes its time.
-pub(crate) fn prepare(runtime: &Handle) {
-    runtime.spawn(async {
-        for asset in &ASSETS {
-            let _ = asset
-                .brotli
-                .get_or_try_init(|| compressed(asset.plain.clone(), "br"))
-                .await;
-        }
+/// Compresses what every visitor of a crowd will ask for ahead of the first, once in a process and beside it: the best
+/// quality takes a tenth of a second.
+pub(crate) fn prepare() {
+    static BEGUN: Once = Once::new();
+    BEGUN.call_once(|| {
+        let work = || ASSETS.iter().for_each(|asset| drop(asset.coded_as("br")));
+        // Without a thread the first visitor waits for it.
+        let _ = thread::Builder::new()
+            .name("flashback-scripts".to_owned())
+            .spawn(work);
     });
 }
 
@@ -55,8 +59,9 @@ pub(super) struct Asset {
     name: &'static str,
     pub(super) plain: Bytes,
     worker: bool,
-    brotli: OnceCell<Bytes>,
-    gzip: OnceCell<Bytes>,
+    /// None where it could not be compressed.
+    brotli: OnceLock<Option<Bytes>>,
+    gzip: OnceLock<Option<Bytes>>,
 }
 
 impl Asset {
@@ -65,8 +70,8 @@ impl Asset {
             name,
             plain,
             worker: false,
-            brotli: OnceCell::const_new(),
-            gzip: OnceCell::const_new(),
+            brotli: OnceLock::new(),
+            gzip: OnceLock::new(),
         }
     }
 
@@ -76,13 +81,8 @@ impl Asset {
     }
 
     /// The file; to be kept for ever, if the request's query names this `version`.
-    pub(super) async fn answer(
-        &self,
-        version: &str,
-        query: Option<&str>,
-        visitor: &HeaderMap,
-    ) -> Response<Body> {
-        let (body, coding) = self.coded(visitor).await;
+    pub(super) fn answer(&self, version: &str, query: Option<&str>, visitor: &HeaderMap) -> Response<Body> {
+        let (body, coding) = self.coded(visitor);
         let mut response = Response::new(Body::from(body));
         let headers = response.headers_mut();
         headers.insert(
@@ -115,48 +115,41 @@ impl Asset {
     }
 
     /// The file as this visitor takes it, and the coding's name.
-    async fn coded(&self, visitor: &HeaderMap) -> (Bytes, Option<&'static str>) {
+    fn coded(&self, visitor: &HeaderMap) -> (Bytes, Option<&'static str>) {
         // Browsers list plain tokens; a client that weighs them with `q=0` gets the file as it is.
-        let accepts = |coding: &str| {
+        let accepts = |coding: &&str| {
             visitor
                 .get_all(header::ACCEPT_ENCODING)
                 .iter()
                 .filter_map(|field| field.to_str().ok())
-                .any(|field| field.split(',').any(|token| token.trim() == coding))
+                .any(|field| field.split(',').any(|token| token.trim() == *coding))
         };
-        let (name, cell) = match () {
-            () if accepts("br") => ("br", &self.brotli),
-            () if accepts("gzip") => ("gzip", &self.gzip),
-            () => return (self.plain.clone(), None),
-        };
-        match cell
-            .get_or_try_init(|| compressed(self.plain.clone(), name))
-            .await
-        {
-            Ok(bytes) => (bytes.clone(), Some(name)),
-            Err(_) => (self.plain.clone(), None),
-        }
+        ["br", "gzip"]
+            .into_iter()
+            .find(accepts)
+            .and_then(|coding| Some((self.coded_as(coding)?, Some(coding))))
+            .unwrap_or_else(|| (self.plain.clone(), None))
+    }
+
+    fn coded_as(&self, coding: &'static str) -> Option<Bytes> {
+        let cell = if coding == "br" { &self.brotli } else { &self.gzip };
+        cell.get_or_init(|| compressed(&self.plain, coding)).clone()
     }
 }
 
-/// A script in a coding, as small as it gets. The processor's work is done beside the runtime's own threads, which have
-/// visitors to answer.
-async fn compressed(plain: Bytes, coding: &'static str) -> Result<Bytes, axum::Error> {
-    let runtime = Handle::current();
-    let work = move || {
-        runtime.block_on(async {
-            let limit = plain.len() + 1024;
-            let mut wanted = HeaderMap::new();
-            wanted.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding));
-            let mut response = Response::new(Body::from(plain));
-            response
-                .headers_mut()
-                .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/javascript"));
-            let coded = coding::encoded(response, &wanted, CompressionLevel::Best).await;
-            to_bytes(coded.into_body(), limit).await
-        })
+/// A script in a coding, as small as it gets. All of it is at hand, so that there is nothing to wait for.
+fn compressed(plain: &Bytes, coding: &'static str) -> Option<Bytes> {
+    let mut wanted = HeaderMap::new();
+    wanted.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding));
+    let mut response = Response::new(Body::from(plain.clone()));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/javascript"));
+    let work = async {
+        let coded = coding::encoded(response, &wanted, CompressionLevel::Best).await;
+        to_bytes(coded.into_body(), plain.len() + 1024).await
     };
-    spawn_blocking(work).await.map_err(axum::Error::new)?
+    work.now_or_never()?.ok()
 }
 
 static ASSETS: [Asset; 3] = [
@@ -176,3 +169,35 @@ static ASSETS: [Asset; 3] = [
 ];
 
 static VERSION: LazyLock<String> = LazyLock::new(|| digest(ASSETS.iter().map(|asset| &asset.plain[..])));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_are_compressed_as_small_as_they_get() {
+        let client = find("client.js").expect("is ours");
+        let [brotli, gzip] = ["br", "gzip"].map(|coding| client.coded_as(coding).expect("is compressed"));
+        // At tower-http's own quality brotli is above gzip's best.
+        assert!(
+            brotli.len() * 100 < gzip.len() * 95,
+            "{} and {} bytes",
+            brotli.len(),
+            gzip.len()
+        );
+    }
+
+    #[test]
+    fn a_visitor_gets_the_coding_that_it_takes() {
+        let client = find("client.js").expect("is ours");
+        for (accepts, coding) in [
+            ("gzip, deflate, br", Some("br")),
+            ("gzip", Some("gzip")),
+            ("br;q=0, zstd", None),
+        ] {
+            let mut visitor = HeaderMap::new();
+            visitor.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accepts));
+            assert_eq!(client.coded(&visitor).1, coding, "{accepts}");
+        }
+    }
+}

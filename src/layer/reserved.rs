@@ -44,7 +44,7 @@ pub(super) async fn answer(carrier: Arc<Carrier>, parts: Parts) -> Response<Body
         None => match file(&carrier, name) {
             // Part of what a crowd costs, whichever of its pages the browser came from.
             Some((asset, version)) => {
-                let answer = asset.answer(version, parts.uri.query(), &parts.headers).await;
+                let answer = asset.answer(version, parts.uri.query(), &parts.headers);
                 counted(answer, Source::Store, &carrier, None)
             }
             None => not_found(),
