@@ -4,7 +4,8 @@
 
 use super::{
     Settings,
-    epoch::{Grid, HALVES, Moment, Series},
+    epoch::{HALVES, Series},
+    grid::{Grid, Moment},
 };
 
 /// What all pages' means have in common: the decay, and the time they are taken over.
@@ -50,6 +51,13 @@ impl Past {
         } else {
             self.window_decay
         }
+    }
+
+    /// What a decayed count amounts to per second, beyond the window, once that is longer than the window itself: then no
+    /// surge's history has a mean of less than half of it. Zero before.
+    pub(super) fn everyday(&self, newest: u32) -> f64 {
+        let duration = self.duration(newest);
+        if duration >= self.window() { 1.0 / duration } else { 0.0 }
     }
 
     /// Seconds that the window spans.
@@ -101,10 +109,10 @@ impl Baseline {
         past: &Past,
         grid: &Grid,
         now: Moment,
-        series: &Series,
+        series: Series<'_>,
         since: Since,
     ) -> History {
-        let newest = grid.half(grid.longest(), series.epoch());
+        let newest = grid.half(grid.longest(), series.heads.epoch());
         let window = series.recent(grid).saturating_sub(since.requests) as f64;
         let seconds = (past.known(newest, now.seconds()) - since.seconds).max(0.0);
         History {
@@ -114,7 +122,7 @@ impl Baseline {
     }
 
     /// The mean until now.
-    pub(super) fn mean(&self, past: &Past, grid: &Grid, now: Moment, series: &Series) -> f64 {
+    pub(super) fn mean(&self, past: &Past, grid: &Grid, now: Moment, series: Series<'_>) -> f64 {
         self.before(
             past,
             grid,
@@ -128,17 +136,6 @@ impl Baseline {
         .mean()
     }
 
-    /// The mean beyond the window, once that is longer than the window itself: then no surge's history has a mean of less than
-    /// half of it. Zero before.
-    pub(super) fn everyday(&self, past: &Past, newest: u32) -> f64 {
-        let duration = past.duration(newest);
-        if duration >= past.window() {
-            f64::from(self.0) / duration
-        } else {
-            0.0
-        }
-    }
-
     /// What has become normal beyond the window, once a quarter of what it is taken over is known.
     pub(super) fn settled(&self, past: &Past, newest: u32) -> Option<f64> {
         let duration = past.duration(newest);
@@ -147,6 +144,11 @@ impl Baseline {
     }
 
     /// The decayed count.
+    pub(super) fn count(self) -> f32 {
+        self.0
+    }
+
+    /// The same, to reckon with.
     pub(super) fn weight(self) -> f64 {
         self.0.into()
     }

@@ -45,6 +45,8 @@ mod baseline;
 mod clock;
 mod crowds;
 mod epoch;
+mod front;
+mod grid;
 mod key;
 pub mod log;
 mod memory;
@@ -55,6 +57,7 @@ mod referrer;
 mod rule;
 mod settings;
 mod shard;
+mod site;
 mod sketch;
 mod state;
 mod track;
@@ -63,7 +66,7 @@ pub use crowds::{Crowds, Sighting};
 pub use key::Key;
 pub use memory::{Memory, MemoryError};
 pub use pressure::Pressure;
-pub use settings::{Reading, Settings, SettingsError};
+pub use settings::{Reading, Settings, SettingsError, SiteSettings};
 pub use state::{Change, Crowd, ForceError, Mode, Rule, State};
 
 /// Time since an epoch of the caller's choice, from a clock that does not run backwards.

@@ -6,26 +6,25 @@ use super::{
     Change, Crowd, Key, Mode, Rule, Settings, State, Time,
     audience::{Audience, Clients},
     baseline::Baseline,
-    epoch::{HALVES, Moment, Series},
+    epoch::{HALVES, Rings, Series},
+    front::Front,
+    grid::Moment,
     plan::Plan,
     rule::{Look, Surge},
-    settings::MAX_SCALES,
 };
 
-/// One tracked page. All that most requests need of it, up to the heads of the series, is in its first line of the
-/// cache, and the ring of each scale in one of its own: among 100,000 pages each line that is not needed saves a walk to the
-/// memory.
+/// What is kept of a page beyond its front. The rings come first, so that each is in a line of the cache of its own.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(super) struct Track {
-    audience: Option<Box<Audience>>,
+    rings: Rings,
+    baseline: Baseline,
     state: State,
     pin: Mode,
-    series: Series,
     pub(super) name: u64,
+    audience: Option<Box<Audience>>,
     episode: Option<Box<Episode>>,
     pub(super) key: Key,
-    baseline: Baseline,
 }
 
 /// What made a page hot, kept until it is calm.
@@ -37,12 +36,19 @@ struct Episode {
     since: Time,
 }
 
+/// A whole page in hand. When it is put down, its front knows whether it is watched.
+#[derive(Debug)]
+pub(super) struct Page<'a> {
+    pub(super) front: &'a mut Front,
+    pub(super) track: &'a mut Track,
+}
+
 impl Track {
-    pub(super) fn new(name: u64, key: Key, epoch: u32) -> Self {
+    pub(super) fn new(name: u64, key: Key) -> Self {
         Self {
             name,
             key,
-            series: Series::new(epoch),
+            rings: Rings::default(),
             baseline: Baseline::default(),
             state: State::Calm,
             pin: Mode::Auto,
@@ -51,74 +57,104 @@ impl Track {
         }
     }
 
+    /// Whether it may make room for another page.
+    pub(super) fn dispensable(&self) -> bool {
+        self.state == State::Calm && self.pin == Mode::Auto
+    }
+
+    /// Lets the epochs pass that a page has not been asked in.
+    pub(super) fn advance(&mut self, front: &mut Front, plan: &Plan, now: Moment) {
+        let Self { rings, baseline, .. } = self;
+        let mut newest = plan.grid.half(plan.grid.longest(), front.heads.epoch());
+        let begun = newest;
+        front.heads.advance(rings, &plan.grid, now.epoch, |count, halves| {
+            baseline.learn(&plan.past, newest, count, halves);
+            newest += halves;
+        });
+        if newest > begun {
+            front.accustom(baseline.count());
+        }
+    }
+
+    /// Reads a word of the line of the cache that the end of an epoch needs.
+    pub(super) fn warm(&self, epoch: u32) -> u32 {
+        self.rings.warm(epoch)
+    }
+}
+
+impl Drop for Page<'_> {
+    fn drop(&mut self) {
+        self.front
+            .watch(self.track.state != State::Calm || self.track.audience.is_some());
+    }
+}
+
+impl Page<'_> {
     /// Its mean as it was before the start.
     pub(super) fn remember(&mut self, plan: &Plan, mean: f64) {
-        self.baseline = Baseline::remembered(&plan.past, mean);
+        self.track.baseline = Baseline::remembered(&plan.past, mean);
+        self.front.accustom(self.track.baseline.count());
     }
 
     /// What is to be remembered of it: the mean until now, or from before the crowd that is here.
     pub(super) fn mean(&self, plan: &Plan, now: Moment) -> f64 {
-        match &self.episode {
+        match &self.track.episode {
             Some(episode) => episode.average,
-            None => self.baseline.mean(&plan.past, &plan.grid, now, &self.series),
+            None => self.track.baseline.mean(&plan.past, &plan.grid, now, self.series()),
         }
     }
 
     pub(super) fn state(&self) -> State {
-        self.state
+        self.track.state
     }
 
-    /// Whether it may make room for another page.
-    pub(super) fn dispensable(&self) -> bool {
-        self.state == State::Calm && self.pin == Mode::Auto
+    fn series(&self) -> Series<'_> {
+        Series {
+            heads: &self.front.heads,
+            rings: &self.track.rings,
+        }
     }
 
     /// Requests that it had lately and is expected to have: the less, the sooner it makes room.
     pub(super) fn warmth(&self, plan: &Plan, now: Moment) -> f64 {
         let grid = &plan.grid;
         let longest = grid.longest();
-        let quiet = grid.half(longest, now.epoch) - grid.half(longest, self.series.epoch().min(now.epoch));
+        let quiet = grid.half(longest, now.epoch) - grid.half(longest, self.front.heads.epoch().min(now.epoch));
         let recent = if quiet < HALVES as u32 {
-            self.series.recent(grid)
+            self.series().recent(grid)
         } else {
             0
         };
-        recent as f64 + self.baseline.weight() / (1.0 + f64::from(quiet))
+        recent as f64 + self.track.baseline.weight() / (1.0 + f64::from(quiet))
     }
 
-    /// Counts a request. True if the rules are worth a look: at the first request of an epoch, the second, the fourth…
-    pub(super) fn observe(&mut self, plan: &Plan, now: Moment, client: u64, referrer: Option<&str>) -> bool {
-        let turned = now.epoch > self.series.epoch();
-        if turned {
-            self.advance(plan, now);
-        }
-        let fresh = self.series.add(1);
-        let look = turned || fresh.is_power_of_two();
-        if look {
+    /// Looks at a request that was counted. `due` if the rules are worth a look.
+    pub(super) fn attend(
+        &mut self,
+        plan: &Plan,
+        now: Moment,
+        due: bool,
+        client: u64,
+        referrer: Option<&str>,
+    ) {
+        if due {
             self.follow(plan, now);
         }
-        if let Some(audience) = &mut self.audience {
+        if let Some(audience) = &mut self.track.audience {
             audience.add(client, referrer);
         }
-        look
-    }
-
-    /// Reads a word of each line of the cache that counting a request will need, beyond the first.
-    pub(super) fn warm(&self) -> u32 {
-        let seen = self.audience.as_ref().map_or(0, |audience| audience.began());
-        seen ^ self.series.warm()
     }
 
     /// Counts many requests of one epoch at once: those of the whole site.
     pub(super) fn observe_many(&mut self, plan: &Plan, now: Moment, requests: u32) {
-        self.advance(plan, now);
-        self.series.add(requests);
+        self.track.advance(self.front, plan, now);
+        self.front.heads.add(requests);
         self.follow(plan, now);
     }
 
     /// The clients of requests counted by [`Track::observe_many`].
     pub(super) fn meet(&mut self, requests: u32, clients: &Clients) {
-        if let Some(audience) = &mut self.audience {
+        if let Some(audience) = &mut self.track.audience {
             audience.absorb(requests, clients);
         }
     }
@@ -130,11 +166,11 @@ impl Track {
         now: Moment,
         room: impl FnOnce(f64) -> bool,
     ) -> Option<Change> {
-        if self.state == State::Hot || self.pin != Mode::Auto {
+        if self.track.state == State::Hot || self.track.pin != Mode::Auto {
             return None;
         }
         // Nearly every page: no clients are counted, or the floor is not reached, so no surge could make it hot.
-        if self.state == State::Calm && (self.audience.is_none() || !self.reaches(plan, &plan.floor)) {
+        if self.track.state == State::Calm && (self.track.audience.is_none() || !self.front.heads.reach(&plan.floor)) {
             return None;
         }
         let Plan {
@@ -145,16 +181,16 @@ impl Track {
             past,
             grid,
             now,
-            series: &self.series,
-            baseline: &self.baseline,
+            series: self.series(),
+            baseline: &self.track.baseline,
         };
         let surge = look.surge();
-        let wave = self.state == State::Cooling && self.rate(plan, now, grid.longest()) >= self.bar(plan);
+        let wave = self.track.state == State::Cooling && self.rate(plan, now, grid.longest()) >= self.bar(plan);
         if (surge.is_none() && !wave) || !self.crowded(settings) {
             return None;
         }
         // One that is cooling has its place.
-        if self.state == State::Calm && !room(surge.map_or(0.0, |surge| surge.rate)) {
+        if self.track.state == State::Calm && !room(surge.map_or(0.0, |surge| surge.rate)) {
             return None;
         }
         let rule = if surge.is_some() { Rule::Surge } else { Rule::Wave };
@@ -163,12 +199,12 @@ impl Track {
 
     /// Lets time pass, which makes hot pages cool and cooling ones calm.
     pub(super) fn settle(&mut self, plan: &Plan, now: Moment) -> Option<Change> {
-        self.advance(plan, now);
-        let since = self.episode.as_ref().map_or(now.at, |episode| episode.since);
+        self.track.advance(self.front, plan, now);
+        let since = self.track.episode.as_ref().map_or(now.at, |episode| episode.since);
         let age = now.at.saturating_sub(since);
         let settings = &plan.settings;
-        match self.state {
-            _ if self.pin != Mode::Auto => None,
+        match self.track.state {
+            _ if self.track.pin != Mode::Auto => None,
             State::Hot if age >= settings.longest() * HOLD => {
                 let rate = self.rate(plan, now, plan.grid.longest());
                 (rate < settings.cool_below * self.bar(plan))
@@ -183,8 +219,8 @@ impl Track {
 
     /// How much its place is worth, if it has one that another page may take: nothing while it is cooling.
     pub(super) fn strength(&self, plan: &Plan, now: Moment) -> Option<f64> {
-        match self.state {
-            _ if self.pin != Mode::Auto => None,
+        match self.track.state {
+            _ if self.track.pin != Mode::Auto => None,
             State::Calm => None,
             State::Cooling => Some(0.0),
             State::Hot => self.crowd(plan, now).map(|crowd| crowd.rate),
@@ -193,16 +229,16 @@ impl Track {
 
     /// Makes room for a stronger page.
     pub(super) fn displace(&mut self, plan: &Plan, now: Moment) -> Option<Change> {
-        self.advance(plan, now);
+        self.track.advance(self.front, plan, now);
         self.strength(plan, now)
             .map(|_| self.turn(plan, now, State::Calm, Rule::Displaced))
     }
 
     /// Applies an operator's will.
     pub(super) fn force(&mut self, plan: &Plan, now: Moment, mode: Mode) -> Option<Change> {
-        self.advance(plan, now);
-        self.pin = mode;
-        match (mode, self.state) {
+        self.track.advance(self.front, plan, now);
+        self.track.pin = mode;
+        match (mode, self.track.state) {
             (Mode::Hot, State::Calm | State::Cooling) => Some(self.heat(plan, now, Rule::Manual, None)),
             (Mode::Calm, State::Hot | State::Cooling) => {
                 Some(self.turn(plan, now, State::Calm, Rule::Manual))
@@ -213,13 +249,13 @@ impl Track {
 
     /// What an operator is shown of it, unless it is calm.
     pub(super) fn crowd(&self, plan: &Plan, now: Moment) -> Option<Crowd> {
-        let episode = self.episode.as_ref()?;
+        let episode = self.track.episode.as_ref()?;
         let grid = &plan.grid;
         let young = now.at.saturating_sub(episode.since) < plan.settings.longest();
         let scale = episode.scale.filter(|_| young).unwrap_or(grid.longest());
         Some(Crowd {
-            key: self.key.clone(),
-            state: self.state,
+            key: self.track.key.clone(),
+            state: self.track.state,
             since: episode.since,
             rule: episode.rule,
             scale: episode
@@ -227,41 +263,30 @@ impl Track {
                 .map_or(Duration::ZERO, |scale| plan.settings.scales[scale]),
             rate: self.rate(plan, now, scale),
             average: episode.average,
-            audience: self
-                .audience
+            audience: self.track.audience
                 .as_ref()
                 .map_or(0.0, |audience| audience.turnout().share()),
-            referrers: self
-                .audience
+            referrers: self.track.audience
                 .as_ref()
                 .map(|audience| audience.referrers())
                 .unwrap_or_default(),
         })
     }
 
-    fn advance(&mut self, plan: &Plan, now: Moment) {
-        let Self { series, baseline, .. } = self;
-        let mut newest = plan.grid.half(plan.grid.longest(), series.epoch());
-        series.advance(&plan.grid, now.epoch, |count, halves| {
-            baseline.learn(&plan.past, newest, count, halves);
-            newest += halves;
-        });
-    }
-
     /// Begins to look at the clients of a lively page, and stops for one that has long been quiet.
     fn follow(&mut self, plan: &Plan, now: Moment) {
         let span = plan.grid.span();
         if self.is_lively(plan) {
-            self.audience
+            self.track.audience
                 .get_or_insert_with(|| Box::new(Audience::new(now.epoch)))
                 .lively = now.epoch;
         }
-        let Some(audience) = &mut self.audience else {
+        let Some(audience) = &mut self.track.audience else {
             return;
         };
         let quiet = now.epoch.saturating_sub(audience.lively);
-        if self.state == State::Calm && quiet >= span.saturating_mul(2) {
-            self.audience = None;
+        if self.track.state == State::Calm && quiet >= span.saturating_mul(2) {
+            self.track.audience = None;
         } else {
             audience.advance(now.epoch, span);
         }
@@ -270,31 +295,17 @@ impl Track {
     /// A quarter of the floor and of rule 2's bar on any scale, and more than one request: a crowd may be beginning. What is
     /// busy every day costs no more than what is quiet.
     fn is_lively(&self, plan: &Plan) -> bool {
-        if !self.reaches(plan, &plan.lively) {
-            return false;
-        }
-        let Plan {
-            settings, grid, past, ..
-        } = plan;
-        let newest = grid.half(grid.longest(), self.series.epoch());
-        let bar = settings.ratio * self.baseline.everyday(past, newest);
-        grid.scales().any(|scale| {
-            let enough = (bar * grid.seconds(scale) / 4.0).max(2.0);
-            f64::from(self.series.latest(scale)) >= enough
-        })
-    }
-
-    /// Whether the largest recent epoch of any scale has so many requests.
-    fn reaches(&self, plan: &Plan, counts: &[u32; MAX_SCALES]) -> bool {
-        let scales = plan.grid.scales();
-        scales
-            .zip(counts)
-            .any(|(scale, count)| self.series.latest(scale) >= *count)
+        let heads = &self.front.heads;
+        let everyday = || {
+            let newest = plan.grid.half(plan.grid.longest(), heads.epoch());
+            self.track.baseline.weight() * plan.past.everyday(newest)
+        };
+        heads.reach(&plan.lively) && plan.exceeds(heads, everyday())
     }
 
     /// Whether enough different clients make its requests.
     fn crowded(&self, settings: &Settings) -> bool {
-        let turnout = self.audience.as_ref().map(|audience| audience.turnout());
+        let turnout = self.track.audience.as_ref().map(|audience| audience.turnout());
         turnout.is_some_and(|turnout| {
             turnout.clients >= settings.min_clients as usize && turnout.share() >= settings.min_audience
         })
@@ -303,17 +314,16 @@ impl Track {
     /// Requests per second over the last epoch's length, sliding.
     fn rate(&self, plan: &Plan, now: Moment, scale: usize) -> f64 {
         let half = plan.grid.seconds(scale) / 2.0;
-        let begun = f64::from(plan.grid.half(scale, self.series.epoch())) * half;
+        let begun = f64::from(plan.grid.half(scale, self.front.heads.epoch())) * half;
         let part = ((now.seconds() - begun) / half).clamp(0.0, 1.0);
-        self.series.sliding(scale, part) / (2.0 * half)
+        self.front.heads.sliding(scale, part) / (2.0 * half)
     }
 
     /// The rate from which a page that was hot is busy: the floor, or well above what was normal before, or has become so.
     fn bar(&self, plan: &Plan) -> f64 {
-        let newest = plan.grid.half(plan.grid.longest(), self.series.epoch());
-        let before = self.episode.as_ref().map_or(0.0, |episode| episode.average);
-        let normal = self
-            .baseline
+        let newest = plan.grid.half(plan.grid.longest(), self.front.heads.epoch());
+        let before = self.track.episode.as_ref().map_or(0.0, |episode| episode.average);
+        let normal = self.track.baseline
             .settled(&plan.past, newest)
             .unwrap_or(0.0)
             .max(before);
@@ -322,11 +332,11 @@ impl Track {
 
     fn heat(&mut self, plan: &Plan, now: Moment, rule: Rule, surge: Option<Surge>) -> Change {
         let average = surge.map_or_else(
-            || self.baseline.mean(&plan.past, &plan.grid, now, &self.series),
+            || self.track.baseline.mean(&plan.past, &plan.grid, now, self.series()),
             |surge| surge.average,
         );
         let scale = surge.map(|surge| surge.scale);
-        self.episode = Some(Box::new(Episode {
+        self.track.episode = Some(Box::new(Episode {
             rule,
             scale,
             average,
@@ -342,16 +352,16 @@ impl Track {
     }
 
     fn turn(&mut self, plan: &Plan, now: Moment, to: State, rule: Rule) -> Change {
-        let from = std::mem::replace(&mut self.state, to);
-        if let Some(episode) = &mut self.episode {
+        let from = std::mem::replace(&mut self.track.state, to);
+        if let Some(episode) = &mut self.track.episode {
             episode.since = now.at;
         }
         let shown = self.crowd(plan, now);
         if to == State::Calm {
-            self.episode = None;
+            self.track.episode = None;
         }
         Change {
-            key: self.key.clone(),
+            key: self.track.key.clone(),
             from,
             to,
             rule,
