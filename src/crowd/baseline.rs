@@ -57,7 +57,11 @@ impl Past {
     /// surge's history has a mean of less than half of it. Zero before.
     pub(super) fn everyday(&self, newest: u32) -> f64 {
         let duration = self.duration(newest);
-        if duration >= self.window() { 1.0 / duration } else { 0.0 }
+        if duration >= self.window() {
+            1.0 / duration
+        } else {
+            0.0
+        }
     }
 
     /// Seconds that the window spans.
@@ -87,20 +91,30 @@ impl Baseline {
 
     /// A half epoch has left the window, `halves` of them at once; `newest` was the last of the longest scale before.
     pub(super) fn learn(&mut self, past: &Past, newest: u32, count: u32, halves: u32) {
-        let duration = past.duration(newest);
-        let mean = if duration > 0.0 {
-            f64::from(self.0) / duration
-        } else {
-            0.0
-        };
-        let bar = (past.ratio * mean).max(past.min_rate) * past.span;
         let decay = if halves == 1 {
             past.decay
         } else {
             past.decay.powf(halves.into())
         };
         let kept = f64::from(self.0) * decay;
-        self.0 = (kept + f64::from(count).min(bar)) as f32;
+        // Silence is the most frequent.
+        let counted = if count == 0 {
+            0.0
+        } else {
+            f64::from(count).min(self.bar(past, newest))
+        };
+        self.0 = (kept + counted) as f32;
+    }
+
+    /// What counts of a half epoch at most.
+    fn bar(self, past: &Past, newest: u32) -> f64 {
+        let duration = past.duration(newest);
+        let mean = if duration > 0.0 {
+            f64::from(self.0) / duration
+        } else {
+            0.0
+        };
+        (past.ratio * mean).max(past.min_rate) * past.span
     }
 
     /// Requests and seconds until now, but for those of a surge.

@@ -14,15 +14,8 @@ use std::{
 };
 
 use super::{
-    Change, Crowd, ForceError, Key, Memory, Mode, Settings, SettingsError, State, Time,
-    audience::Clients,
-    clock::Clock,
-    grid::Moment,
-    pins::Pins,
-    plan::Plan,
-    shard::Shard,
-    site::Site,
-    track::Page,
+    Change, Crowd, ForceError, Key, Memory, Mode, Settings, SettingsError, State, Time, audience::Clients,
+    clock::Clock, grid::Moment, pins::Pins, plan::Plan, shard::Shard, site::Site, track::Page,
 };
 
 /// One request, as the detector sees it.
@@ -134,9 +127,7 @@ impl Crowds {
             page.state()
         };
         let state = match shard.count(&self.plan, now, name, &mut attend) {
-            None if self.admit(shard, now, name, sighting) => {
-                shard.count(&self.plan, now, name, attend)
-            }
+            None if self.admit(shard, now, name, sighting) => shard.count(&self.plan, now, name, attend),
             state => state,
         };
         let Some(state) = state else {
@@ -211,7 +202,9 @@ impl Crowds {
             self.note(name, change);
         }
         self.weakest.store(weakest.to_bits(), Relaxed);
-        self.judge_site(now);
+        if self.site.is_due(now.at) {
+            self.judge_site(now);
+        }
     }
 
     /// Takes the changes since the last call, oldest first: one relaxed load if there are none. At most 1,024 are kept; of
@@ -252,8 +245,8 @@ impl Crowds {
         for shard in &self.shards {
             lock(shard).each(|mut page| {
                 let key = &page.track.key;
-                let meant = key.path() == path
-                    && host.is_none_or(|host| key.host().eq_ignore_ascii_case(host));
+                let meant =
+                    key.path() == path && host.is_none_or(|host| key.host().eq_ignore_ascii_case(host));
                 if meant {
                     let change = page.force(&self.plan, now, mode);
                     self.note(page.front.name, change);

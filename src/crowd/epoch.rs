@@ -86,17 +86,13 @@ impl Heads {
                     _ => 0,
                 },
             };
-            let longest = scale == grid.longest();
-            for step in 1..=steps.min(HALVES as u32) {
-                let place = &mut ring[(from as usize + step as usize) % HALVES];
-                // Nobody waits for what only is written.
-                if longest {
-                    left(*place, 1);
-                }
-                *place = 0;
-            }
-            if longest && steps > HALVES as u32 {
-                left(0, steps - HALVES as u32);
+            if scale == grid.longest() {
+                leave(ring, from, steps, &mut left);
+            } else if steps >= HALVES as u32 {
+                *ring = [0; HALVES];
+            } else {
+                // Nobody waits for what is only written.
+                (1..=steps).for_each(|step| ring[(from + step) as usize % HALVES] = 0);
             }
         }
         self.epoch = epoch;
@@ -160,9 +156,27 @@ impl Series<'_> {
     pub(super) fn recent(&self, grid: &Grid) -> u64 {
         let longest = grid.longest();
         let whole = self.rings.0[longest].iter().map(|count| u64::from(*count));
-        whole.sum::<u64>()
-            + u64::from(self.heads.heads[longest].now)
-            + u64::from(self.heads.pending(longest))
+        whole.sum::<u64>() + u64::from(self.heads.heads[longest].now) + u64::from(self.heads.pending(longest))
+    }
+}
+
+/// Empties the places of the half epochs that the longest scale moves on by, and tells what was in them; silence at once.
+fn leave(ring: &mut [u32; HALVES], from: u32, steps: u32, left: &mut impl FnMut(u32, u32)) {
+    let mut silent = 0;
+    for step in 1..=steps.min(HALVES as u32) {
+        match std::mem::take(&mut ring[(from + step) as usize % HALVES]) {
+            0 => silent += 1,
+            count => {
+                if silent > 0 {
+                    left(0, std::mem::take(&mut silent));
+                }
+                left(count, 1);
+            }
+        }
+    }
+    silent += steps.saturating_sub(HALVES as u32);
+    if silent > 0 {
+        left(0, silent);
     }
 }
 

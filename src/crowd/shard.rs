@@ -58,7 +58,8 @@ impl Shard {
         }
         let fresh = front.heads.add(1);
         let due = turned || fresh.is_power_of_two();
-        if !front.is_watched() && !(due && front.is_lively(plan, self.everyday.at(plan, front.heads.epoch()))) {
+        if !front.is_watched() && !(due && front.is_lively(plan, self.everyday.at(plan, front.heads.epoch())))
+        {
             return Some(State::Calm);
         }
         let track = track(&mut self.tracks, front.place());
@@ -125,7 +126,10 @@ impl Shard {
             victim
         };
         let front = Front::new(name, now.epoch, place);
-        let front = self.fronts.insert_unique(name, front, |front| front.name).into_mut();
+        let front = self
+            .fronts
+            .insert_unique(name, front, |front| front.name)
+            .into_mut();
         let track = track(&mut self.tracks, place);
         Some(Page { front, track })
     }
@@ -223,4 +227,4 @@ const BLOCK: usize = 64;
 /// Pages compared to find a cold one: the coldest of eight is in the coldest quarter nine times in ten.
 const DRAWN: usize = 8;
 /// Epochs that wait for the next tick at most; beyond, they count in the last.
-const PENDING: usize = 16;
+const PENDING: usize = 32;

@@ -32,6 +32,8 @@ pub(super) struct Site {
 struct Whole {
     front: Front,
     track: Track,
+    /// When the shards were last asked.
+    asked: Time,
 }
 
 impl Site {
@@ -40,6 +42,7 @@ impl Site {
         let whole = Whole {
             front: Front::new(0, 0, 0),
             track: Track::new(0, Key::site()),
+            asked: start,
         };
         Self {
             plan: Plan::new(settings.for_site(), start, 0, remembered),
@@ -51,6 +54,17 @@ impl Site {
     /// Whether the clients of all requests are to be gathered.
     pub(super) fn is_watched(&self) -> bool {
         self.watched.load(Relaxed)
+    }
+
+    /// Whether it is worth asking the shards: a hundred times in its shortest half epoch.
+    pub(super) fn is_due(&self, now: Time) -> bool {
+        let mut whole = self.lock();
+        let pause = self.plan.settings.scales[0] / 200;
+        let due = now.saturating_sub(whole.asked) >= pause || now < whole.asked;
+        if due {
+            whole.asked = now;
+        }
+        due
     }
 
     /// Counts requests by epochs that are over, on the pages' grid, and the clients that were gathered meanwhile.

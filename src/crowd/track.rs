@@ -67,10 +67,12 @@ impl Track {
         let Self { rings, baseline, .. } = self;
         let mut newest = plan.grid.half(plan.grid.longest(), front.heads.epoch());
         let begun = newest;
-        front.heads.advance(rings, &plan.grid, now.epoch, |count, halves| {
-            baseline.learn(&plan.past, newest, count, halves);
-            newest += halves;
-        });
+        front
+            .heads
+            .advance(rings, &plan.grid, now.epoch, |count, halves| {
+                baseline.learn(&plan.past, newest, count, halves);
+                newest += halves;
+            });
         if newest > begun {
             front.accustom(baseline.count());
         }
@@ -100,7 +102,10 @@ impl Page<'_> {
     pub(super) fn mean(&self, plan: &Plan, now: Moment) -> f64 {
         match &self.track.episode {
             Some(episode) => episode.average,
-            None => self.track.baseline.mean(&plan.past, &plan.grid, now, self.series()),
+            None => self
+                .track
+                .baseline
+                .mean(&plan.past, &plan.grid, now, self.series()),
         }
     }
 
@@ -119,7 +124,8 @@ impl Page<'_> {
     pub(super) fn warmth(&self, plan: &Plan, now: Moment) -> f64 {
         let grid = &plan.grid;
         let longest = grid.longest();
-        let quiet = grid.half(longest, now.epoch) - grid.half(longest, self.front.heads.epoch().min(now.epoch));
+        let quiet =
+            grid.half(longest, now.epoch) - grid.half(longest, self.front.heads.epoch().min(now.epoch));
         let recent = if quiet < HALVES as u32 {
             self.series().recent(grid)
         } else {
@@ -170,7 +176,9 @@ impl Page<'_> {
             return None;
         }
         // Nearly every page: no clients are counted, or the floor is not reached, so no surge could make it hot.
-        if self.track.state == State::Calm && (self.track.audience.is_none() || !self.front.heads.reach(&plan.floor)) {
+        if self.track.state == State::Calm
+            && (self.track.audience.is_none() || !self.front.heads.reach(&plan.floor))
+        {
             return None;
         }
         let Plan {
@@ -185,7 +193,8 @@ impl Page<'_> {
             baseline: &self.track.baseline,
         };
         let surge = look.surge();
-        let wave = self.track.state == State::Cooling && self.rate(plan, now, grid.longest()) >= self.bar(plan);
+        let wave =
+            self.track.state == State::Cooling && self.rate(plan, now, grid.longest()) >= self.bar(plan);
         if (surge.is_none() && !wave) || !self.crowded(settings) {
             return None;
         }
@@ -200,7 +209,11 @@ impl Page<'_> {
     /// Lets time pass, which makes hot pages cool and cooling ones calm.
     pub(super) fn settle(&mut self, plan: &Plan, now: Moment) -> Option<Change> {
         self.track.advance(self.front, plan, now);
-        let since = self.track.episode.as_ref().map_or(now.at, |episode| episode.since);
+        let since = self
+            .track
+            .episode
+            .as_ref()
+            .map_or(now.at, |episode| episode.since);
         let age = now.at.saturating_sub(since);
         let settings = &plan.settings;
         match self.track.state {
@@ -263,10 +276,14 @@ impl Page<'_> {
                 .map_or(Duration::ZERO, |scale| plan.settings.scales[scale]),
             rate: self.rate(plan, now, scale),
             average: episode.average,
-            audience: self.track.audience
+            audience: self
+                .track
+                .audience
                 .as_ref()
                 .map_or(0.0, |audience| audience.turnout().share()),
-            referrers: self.track.audience
+            referrers: self
+                .track
+                .audience
                 .as_ref()
                 .map(|audience| audience.referrers())
                 .unwrap_or_default(),
@@ -277,7 +294,8 @@ impl Page<'_> {
     fn follow(&mut self, plan: &Plan, now: Moment) {
         let span = plan.grid.span();
         if self.is_lively(plan) {
-            self.track.audience
+            self.track
+                .audience
                 .get_or_insert_with(|| Box::new(Audience::new(now.epoch)))
                 .lively = now.epoch;
         }
@@ -323,7 +341,9 @@ impl Page<'_> {
     fn bar(&self, plan: &Plan) -> f64 {
         let newest = plan.grid.half(plan.grid.longest(), self.front.heads.epoch());
         let before = self.track.episode.as_ref().map_or(0.0, |episode| episode.average);
-        let normal = self.track.baseline
+        let normal = self
+            .track
+            .baseline
             .settled(&plan.past, newest)
             .unwrap_or(0.0)
             .max(before);
@@ -332,7 +352,11 @@ impl Page<'_> {
 
     fn heat(&mut self, plan: &Plan, now: Moment, rule: Rule, surge: Option<Surge>) -> Change {
         let average = surge.map_or_else(
-            || self.track.baseline.mean(&plan.past, &plan.grid, now, self.series()),
+            || {
+                self.track
+                    .baseline
+                    .mean(&plan.past, &plan.grid, now, self.series())
+            },
             |surge| surge.average,
         );
         let scale = surge.map(|surge| surge.scale);

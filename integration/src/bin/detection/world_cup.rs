@@ -26,13 +26,20 @@ pub(crate) fn run(folder: &Path) -> anyhow::Result<()> {
             crowd.average
         );
     }
-    println!("{} crowds in 88 days, {} at a match", crowds.len(), at_match(&crowds));
+    println!(
+        "{} crowds in 88 days, {} at a match",
+        crowds.len(),
+        at_match(&crowds)
+    );
     println!("\ncrowds and those at a match, with other settings of the site:");
     for scales in SCALES {
         for ratio in [3.0, 4.0, 5.0, 6.0, 8.0] {
             let mut site = defaults.clone();
             site.ratio = ratio;
-            site.scales = scales.iter().map(|minutes| Duration::from_secs(60 * minutes)).collect();
+            site.scales = scales
+                .iter()
+                .map(|minutes| Duration::from_secs(60 * minutes))
+                .collect();
             let crowds = replay(&text, &site)?;
             println!(
                 "ratio {ratio}, {:>20}: {:>3} {:>3}",
@@ -127,7 +134,13 @@ const MATCHES: [(&str, &str); 5] = [
     ("07-07 07-08 07-11 07-12", "21:00"),
 ];
 /// Sets of scales, in minutes.
-const SCALES: [&[u64]; 5] = [&[30, 60], &[15, 30, 60], &[10, 30, 60], &[20, 60], &[1, 10, 30, 60]];
+const SCALES: [&[u64]; 5] = [
+    &[30, 60],
+    &[15, 30, 60],
+    &[10, 30, 60],
+    &[20, 60],
+    &[1, 10, 30, 60],
+];
 /// Minutes before a kick-off in which its crowd gathers.
 const BEFORE: i32 = 120;
 /// Minutes that a match takes, with the break, extra time and what is read afterwards.
