@@ -15,7 +15,7 @@ use std::{
 
 use super::{
     Change, Crowd, ForceError, Key, Memory, Mode, Settings, SettingsError, State, Time, audience::Clients,
-    clock::Clock, grid::Moment, pins::Pins, plan::Plan, shard::Shard, site::Site, track::Page,
+    clock::Clock, grid::Moment, page::Page, pins::Pins, plan::Plan, shard::Shard, site::Site,
 };
 
 /// One request, as the detector sees it.

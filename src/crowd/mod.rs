@@ -50,6 +50,7 @@ mod grid;
 mod key;
 pub mod log;
 mod memory;
+mod page;
 mod pins;
 mod plan;
 mod pressure;

@@ -4,13 +4,8 @@ use hashbrown::HashTable;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 use super::{
-    Key, State,
-    audience::Clients,
-    front::Front,
-    grid::Moment,
-    plan::Plan,
-    sketch::Sketch,
-    track::{Page, Track},
+    Key, State, audience::Clients, front::Front, grid::Moment, page::Page, plan::Plan, sketch::Sketch,
+    track::Track,
 };
 
 /// The pages whose names fall to this shard.
@@ -58,8 +53,9 @@ impl Shard {
         }
         let fresh = front.heads.add(1);
         let due = turned || fresh.is_power_of_two();
-        if !front.is_watched() && !(due && front.is_lively(plan, self.everyday.at(plan, front.heads.epoch())))
-        {
+        let mut everyday = || self.everyday.at(plan, front.heads.epoch());
+        let worth = front.is_watched() || due && front.is_lively(plan, everyday());
+        if !worth {
             return Some(State::Calm);
         }
         let track = track(&mut self.tracks, front.place());

@@ -14,8 +14,9 @@ use super::{
     audience::Clients,
     front::Front,
     grid::{Grid, Moment},
+    page::Page,
     plan::Plan,
-    track::{Page, Track},
+    track::Track,
 };
 
 /// The site as a whole.

@@ -71,5 +71,5 @@ impl Batch {
 
 /// Requests whose pages are looked up together: several per shard, and no more than stay near until they are counted.
 const BATCH: usize = 512;
-/// Requests for which no page is looked up ahead: there is nothing to overlap.
-const FEW: usize = 4;
+/// Requests for which no page is looked up ahead: with one per shard there is nothing to overlap.
+const FEW: usize = SHARDS;
