@@ -26,11 +26,6 @@ impl Audience {
         }
     }
 
-    /// The epoch that the newer sample began in.
-    pub(super) fn began(&self) -> u32 {
-        self.began
-    }
-
     /// Counts a request by a client's name.
     pub(super) fn add(&mut self, client: u64, referrer: Option<&str>) {
         if self.newer.requests >= SAMPLE {
@@ -43,6 +38,9 @@ impl Audience {
 
     /// Counts many requests at once: those of the whole site.
     pub(super) fn absorb(&mut self, requests: u32, clients: &Clients) {
+        if self.newer.requests >= SAMPLE {
+            self.turn(self.began);
+        }
         self.newer.requests = self.newer.requests.saturating_add(requests);
         self.newer.clients.merge(clients);
     }

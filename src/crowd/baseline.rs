@@ -4,7 +4,8 @@
 
 use super::{
     Settings,
-    epoch::{Grid, HALVES, Moment, Series},
+    epoch::{HALVES, Series},
+    grid::{Grid, Moment},
 };
 
 /// What all pages' means have in common: the decay, and the time they are taken over.
@@ -52,6 +53,17 @@ impl Past {
         }
     }
 
+    /// What a decayed count amounts to per second, beyond the window, once that is longer than the window itself: then no
+    /// surge's history has a mean of less than half of it. Zero before.
+    pub(super) fn everyday(&self, newest: u32) -> f64 {
+        let duration = self.duration(newest);
+        if duration >= self.window() {
+            1.0 / duration
+        } else {
+            0.0
+        }
+    }
+
     /// Seconds that the window spans.
     fn window(&self) -> f64 {
         HALVES as f64 * self.span
@@ -79,20 +91,30 @@ impl Baseline {
 
     /// A half epoch has left the window, `halves` of them at once; `newest` was the last of the longest scale before.
     pub(super) fn learn(&mut self, past: &Past, newest: u32, count: u32, halves: u32) {
-        let duration = past.duration(newest);
-        let mean = if duration > 0.0 {
-            f64::from(self.0) / duration
-        } else {
-            0.0
-        };
-        let bar = (past.ratio * mean).max(past.min_rate) * past.span;
         let decay = if halves == 1 {
             past.decay
         } else {
             past.decay.powf(halves.into())
         };
         let kept = f64::from(self.0) * decay;
-        self.0 = (kept + f64::from(count).min(bar)) as f32;
+        // Silence is the most frequent.
+        let counted = if count == 0 {
+            0.0
+        } else {
+            f64::from(count).min(self.bar(past, newest))
+        };
+        self.0 = (kept + counted) as f32;
+    }
+
+    /// What counts of a half epoch at most.
+    fn bar(self, past: &Past, newest: u32) -> f64 {
+        let duration = past.duration(newest);
+        let mean = if duration > 0.0 {
+            f64::from(self.0) / duration
+        } else {
+            0.0
+        };
+        (past.ratio * mean).max(past.min_rate) * past.span
     }
 
     /// Requests and seconds until now, but for those of a surge.
@@ -101,10 +123,10 @@ impl Baseline {
         past: &Past,
         grid: &Grid,
         now: Moment,
-        series: &Series,
+        series: Series<'_>,
         since: Since,
     ) -> History {
-        let newest = grid.half(grid.longest(), series.epoch());
+        let newest = grid.half(grid.longest(), series.heads.epoch());
         let window = series.recent(grid).saturating_sub(since.requests) as f64;
         let seconds = (past.known(newest, now.seconds()) - since.seconds).max(0.0);
         History {
@@ -114,7 +136,7 @@ impl Baseline {
     }
 
     /// The mean until now.
-    pub(super) fn mean(&self, past: &Past, grid: &Grid, now: Moment, series: &Series) -> f64 {
+    pub(super) fn mean(&self, past: &Past, grid: &Grid, now: Moment, series: Series<'_>) -> f64 {
         self.before(
             past,
             grid,
@@ -128,17 +150,6 @@ impl Baseline {
         .mean()
     }
 
-    /// The mean beyond the window, once that is longer than the window itself: then no surge's history has a mean of less than
-    /// half of it. Zero before.
-    pub(super) fn everyday(&self, past: &Past, newest: u32) -> f64 {
-        let duration = past.duration(newest);
-        if duration >= past.window() {
-            f64::from(self.0) / duration
-        } else {
-            0.0
-        }
-    }
-
     /// What has become normal beyond the window, once a quarter of what it is taken over is known.
     pub(super) fn settled(&self, past: &Past, newest: u32) -> Option<f64> {
         let duration = past.duration(newest);
@@ -147,6 +158,11 @@ impl Baseline {
     }
 
     /// The decayed count.
+    pub(super) fn count(self) -> f32 {
+        self.0
+    }
+
+    /// The same, to reckon with.
     pub(super) fn weight(self) -> f64 {
         self.0.into()
     }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use super::{Time, epoch::Moment, plan::Plan};
+use super::{Time, grid::Moment, plan::Plan};
 
 /// Keeps time from running backwards, whatever the caller's clock does.
 #[derive(Debug, Default)]

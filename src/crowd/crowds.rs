@@ -14,14 +14,8 @@ use std::{
 };
 
 use super::{
-    Change, Crowd, ForceError, Key, Memory, Mode, Settings, SettingsError, State, Time,
-    audience::Clients,
-    clock::Clock,
-    epoch::Moment,
-    pins::Pins,
-    plan::Plan,
-    shard::{Place, Shard},
-    track::Track,
+    Change, Crowd, ForceError, Key, Memory, Mode, Settings, SettingsError, State, Time, audience::Clients,
+    clock::Clock, grid::Moment, page::Page, pins::Pins, plan::Plan, shard::Shard, site::Site,
 };
 
 /// One request, as the detector sees it.
@@ -44,7 +38,8 @@ pub struct Sighting<'a> {
 pub struct Crowds {
     plan: Plan,
     shards: Box<[Mutex<Shard>]>,
-    site: Mutex<Track>,
+    /// The site as a whole.
+    site: Site,
     pins: RwLock<Pins>,
     pinned: AtomicBool,
     /// Pages hot now, those forced by hand included; the site as a whole is not.
@@ -85,6 +80,7 @@ impl Crowds {
     ) -> Result<Self, SettingsError> {
         settings.check()?;
         let bound = settings.max_keys.div_ceil(SHARDS);
+        let site = Site::new(&settings, start, memory.seconds);
         let plan = Plan::new(settings, start, seed, memory.seconds);
         let shards = (0..SHARDS as u64)
             .map(|number| Mutex::new(Shard::new(bound, seed ^ number)))
@@ -92,7 +88,7 @@ impl Crowds {
         let crowds = Self {
             plan,
             shards,
-            site: Mutex::new(Track::new(0, Key::site(), 0)),
+            site,
             pins: RwLock::default(),
             pinned: AtomicBool::new(false),
             hot: AtomicUsize::new(0),
@@ -115,24 +111,34 @@ impl Crowds {
     }
 
     fn count(&self, now: Moment, name: u64, sighting: &Sighting<'_>) -> State {
-        let client = self.plan.naming.client(sighting.client);
         let mut guard = lock(self.shard(name));
         let shard = &mut *guard;
-        shard.site.add(now.epoch, client);
-        let known = shard.place(name);
-        let Some(place) = known.or_else(|| self.admit(shard, now, name, sighting)) else {
+        shard.site.add(now.epoch, 1);
+        if self.site.is_watched() {
+            shard.site.meet(self.plan.naming.client(sighting.client));
+        }
+        let mut change = None;
+        let mut attend = |mut page: Page<'_>, due| {
+            let client = self.plan.naming.client(sighting.client);
+            page.attend(&self.plan, now, due, client, sighting.referrer);
+            if due {
+                change = page.judge(&self.plan, now, |rate| self.has_room(rate));
+            }
+            page.state()
+        };
+        let state = match shard.count(&self.plan, now, name, &mut attend) {
+            None if self.admit(shard, now, name, sighting) => shard.count(&self.plan, now, name, attend),
+            state => state,
+        };
+        let Some(state) = state else {
             return self.forced(sighting.host, sighting.path);
         };
-        let track = shard.at(place);
-        if track.observe(&self.plan, now, client, sighting.referrer)
-            && let Some(change) = track.judge(&self.plan, now, |rate| self.has_room(rate))
-        {
-            self.note(name, Some(change));
+        if change.is_some() {
+            self.note(name, change);
             drop(guard);
             self.make_room(now, name);
-            return State::Hot;
         }
-        track.state()
+        state
     }
 
     /// The key under which a page is counted.
@@ -151,13 +157,14 @@ impl Crowds {
         let now = self.clock.moment(&self.plan, now);
         let name = sighting.name(&self.plan.naming);
         let mut shard = lock(self.shard(name));
-        shard.site.add_many(now.epoch, more);
-        let Some(track) = shard.get_mut(name) else {
+        shard.site.add(now.epoch, more);
+        let Some(mut page) = shard.page(name) else {
             return state;
         };
-        track.observe_many(&self.plan, now, more);
-        let change = track.judge(&self.plan, now, |rate| self.has_room(rate));
-        let state = track.state();
+        page.observe_many(&self.plan, now, more);
+        let change = page.judge(&self.plan, now, |rate| self.has_room(rate));
+        let state = page.state();
+        drop(page);
         self.note(name, change);
         drop(shard);
         self.make_room(now, name);
@@ -167,7 +174,7 @@ impl Crowds {
     /// The state of a page, without counting.
     pub fn state(&self, host: &str, path: &str, query: Option<&str>) -> State {
         let name = self.plan.naming.page(host, path, query);
-        let known = lock(self.shard(name)).get(name).map(Track::state);
+        let known = lock(self.shard(name)).page(name).map(|page| page.state());
         known.unwrap_or_else(|| self.forced(host, path))
     }
 
@@ -184,17 +191,20 @@ impl Crowds {
         let mut weakest = f64::INFINITY;
         for name in active {
             let mut shard = lock(self.shard(name));
-            let Some(track) = shard.get_mut(name) else {
+            let Some(mut page) = shard.page(name) else {
                 continue;
             };
-            let change = track.settle(&self.plan, now);
-            weakest = track
+            let change = page.settle(&self.plan, now);
+            weakest = page
                 .strength(&self.plan, now)
                 .map_or(weakest, |strength| strength.min(weakest));
+            drop(page);
             self.note(name, change);
         }
         self.weakest.store(weakest.to_bits(), Relaxed);
-        self.judge_site(now);
+        if self.site.is_due(now.at) {
+            self.judge_site(now);
+        }
     }
 
     /// Whether there are changes to be taken: one relaxed load.
@@ -231,22 +241,22 @@ impl Crowds {
         if let (Some(host), Mode::Hot) = (host, mode) {
             let name = self.plan.naming.page(host, path, None);
             let mut shard = lock(self.shard(name));
-            if shard.get(name).is_none() {
+            if shard.page(name).is_none() {
                 shard.admit(&self.plan, now, name, || {
                     self.plan.naming.key(name, host, path, None)
                 });
             }
         }
         for shard in &self.shards {
-            let mut shard = lock(shard);
-            let meant = shard.tracks_mut().filter(|track| {
-                track.key.path() == path
-                    && host.is_none_or(|host| track.key.host().eq_ignore_ascii_case(host))
+            lock(shard).each(|mut page| {
+                let key = &page.track.key;
+                let meant =
+                    key.path() == path && host.is_none_or(|host| key.host().eq_ignore_ascii_case(host));
+                if meant {
+                    let change = page.force(&self.plan, now, mode);
+                    self.note(page.front.name, change);
+                }
             });
-            for track in meant {
-                let change = track.force(&self.plan, now, mode);
-                self.note(track.name, change);
-            }
         }
         Ok(())
     }
@@ -259,12 +269,12 @@ impl Crowds {
             .into_iter()
             .filter_map(|name| {
                 lock(self.shard(name))
-                    .get(name)
-                    .and_then(|track| track.crowd(&self.plan, now))
+                    .page(name)
+                    .and_then(|page| page.crowd(&self.plan, now))
             })
             .collect();
         crowds.sort_by(|a, b| b.rate.total_cmp(&a.rate).then_with(|| a.key.cmp(&b.key)));
-        let site = lock(&self.site).crowd(&self.plan, now);
+        let site = self.site.crowd(now.at);
         site.into_iter().chain(crowds).collect()
     }
 
@@ -284,20 +294,22 @@ impl Crowds {
 
     /// Tracks a page that is new, as it was forced if it was.
     #[cold]
-    fn admit(&self, shard: &mut Shard, now: Moment, name: u64, sighting: &Sighting<'_>) -> Option<Place> {
+    fn admit(&self, shard: &mut Shard, now: Moment, name: u64, sighting: &Sighting<'_>) -> bool {
         let naming = &self.plan.naming;
         let key = || naming.key(name, sighting.host, sighting.path, sighting.query);
-        let place = shard.admit(&self.plan, now, name, key)?;
+        let Some(mut page) = shard.admit(&self.plan, now, name, key) else {
+            return false;
+        };
         if self.pinned.load(Relaxed) {
             let mode = self
                 .pins
                 .read()
                 .unwrap_or_else(PoisonError::into_inner)
                 .mode(sighting.host, sighting.path);
-            let change = shard.at(place).force(&self.plan, now, mode);
+            let change = page.force(&self.plan, now, mode);
             self.note(name, change);
         }
-        Some(place)
+        true
     }
 
     /// The state of a page that is not tracked.
@@ -336,18 +348,8 @@ impl Crowds {
                 *epochs.entry(epoch).or_default() += count;
             }
         }
-        let mut site = lock(&self.site);
-        let requests = epochs.values().sum();
-        for (epoch, count) in epochs {
-            site.observe_many(&self.plan, now.counting(epoch), count);
-        }
-        site.meet(requests, &clients);
-        let judged = site.judge(&self.plan, now, |_| true);
-        let settled = site.settle(&self.plan, now);
-        judged
-            .into_iter()
-            .chain(settled)
-            .for_each(|change| self.tell(change));
+        let changes = self.site.judge(now.at, &self.plan.grid, epochs, &clients);
+        changes.into_iter().flatten().for_each(|change| self.tell(change));
     }
 }
 

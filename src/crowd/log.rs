@@ -7,6 +7,8 @@ use std::{
     net::{IpAddr, Ipv6Addr},
 };
 
+use memchr::{memchr, memchr2, memrchr};
+
 use super::{Sighting, Time};
 
 /// One request of an access log.
@@ -73,8 +75,8 @@ impl<'a> Line<'a> {
         if line.len() > MAX_LINE {
             return Err(LineError::Long);
         }
-        let (front, rest) = line.split_once('[').ok_or(LineError::Form)?;
-        let (stamp, rest) = rest.split_once(']').ok_or(LineError::Form)?;
+        let (front, rest) = cut(line, b'[').ok_or(LineError::Form)?;
+        let (stamp, rest) = cut(rest, b']').ok_or(LineError::Form)?;
         let (host, client) = client(front)?;
         let (request, rest) = quoted(rest).ok_or(LineError::Form)?;
         let mut fields = rest.splitn(3, ' ').map(str::trim);
@@ -175,14 +177,19 @@ fn named(name: &str) -> IpAddr {
     Ipv6Addr::from_bits(u128::from(0xFC << 56 | hash >> 8) << 64).into()
 }
 
+/// What is before an ASCII character, and what is behind it. Lines are long, and a search by bytes is the fastest.
+fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let place = memchr(at, text.as_bytes())?;
+    Some((&text[..place], &text[place + 1..]))
+}
+
 /// The text between the first quotes, and what follows them. A backslash hides the character after it.
 fn quoted(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start().strip_prefix('"')?;
     let mut from = 0;
     loop {
         // Both are ASCII, so bytes are searched.
-        let bytes = &text.as_bytes()[from..];
-        let found = from + bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        let found = from + memchr2(b'"', b'\\', &text.as_bytes()[from..])?;
         if text.as_bytes()[found] == b'"' {
             return Some((&text[..found], text[found + 1..].trim_start()));
         }
@@ -192,9 +199,9 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
 
 /// Method, path and query of `METHOD target HTTP/x`; an absolute target is cut to its path.
 fn parts(request: &str) -> Option<(&str, &str, Option<&str>)> {
-    let (method, rest) = request.split_once(' ')?;
-    let target = match rest.rsplit_once(' ') {
-        Some((target, version)) if version.starts_with("HTTP/") => target,
+    let (method, rest) = cut(request, b' ')?;
+    let target = match memrchr(b' ', rest.as_bytes()) {
+        Some(end) if rest[end + 1..].starts_with("HTTP/") => &rest[..end],
         _ => rest,
     };
     let target = target.trim();
@@ -205,14 +212,12 @@ fn parts(request: &str) -> Option<(&str, &str, Option<&str>)> {
         &rest[rest.find('/')?..]
     };
     let sound = method.bytes().all(|byte| byte.is_ascii_uppercase()) && target.starts_with('/');
-    let (path, query) = target
-        .split_once('?')
-        .map_or((target, None), |(path, query)| (path, Some(query)));
+    let (path, query) = cut(target, b'?').map_or((target, None), |(path, query)| (path, Some(query)));
     (sound && !method.is_empty()).then_some((method, path, query))
 }
 
 fn stamp_of(line: &[u8]) -> Option<&[u8; STAMP]> {
-    let from = line.iter().position(|byte| *byte == b'[')? + 1;
+    let from = memchr(b'[', line)? + 1;
     let (stamp, rest) = line[from..].split_first_chunk()?;
     (rest.first() == Some(&b']')).then_some(stamp)
 }

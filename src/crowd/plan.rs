@@ -1,6 +1,8 @@
 //! What the settings amount to, worked out once for all pages. It holds no page and decides nothing.
 
-use super::{Settings, Time, baseline::Past, epoch::Grid, key::Naming, rule::FEW, settings::MAX_SCALES};
+use super::{
+    Settings, Time, baseline::Past, epoch::Heads, grid::Grid, key::Naming, rule::FEW, settings::MAX_SCALES,
+};
 
 /// Settings worked out once, for all pages.
 #[derive(Debug)]
@@ -35,5 +37,14 @@ impl Plan {
             past,
             naming,
         }
+    }
+
+    /// Whether a page has a quarter of rule 2's bar on any scale, and more than one request, where it has so many per second
+    /// every day.
+    pub(super) fn exceeds(&self, heads: &Heads, everyday: f64) -> bool {
+        let bar = self.settings.ratio * everyday / 4.0;
+        self.grid
+            .scales()
+            .any(|scale| f64::from(heads.latest(scale)) >= (bar * self.grid.seconds(scale)).max(2.0))
     }
 }

@@ -4,7 +4,8 @@
 use super::{
     Reading, Settings,
     baseline::{Baseline, History, Past, Since},
-    epoch::{DEPTH, Grid, Moment, Series, Window},
+    epoch::{DEPTH, Series, Window},
+    grid::{Grid, Moment},
 };
 
 /// A surge that the rules found.
@@ -28,7 +29,7 @@ pub(super) struct Look<'a> {
     pub(super) past: &'a Past,
     pub(super) grid: &'a Grid,
     pub(super) now: Moment,
-    pub(super) series: &'a Series,
+    pub(super) series: Series<'a>,
     pub(super) baseline: &'a Baseline,
 }
 
@@ -38,7 +39,7 @@ impl Look<'_> {
         let mut peak = Peak::default();
         self.grid.scales().find_map(|scale| {
             // Floor and peak may be reached on a shorter scale than the surge is seen on: a slow rise has busy seconds, too.
-            peak = peak.or(self.series.latest(scale), self.grid.seconds(scale));
+            peak = peak.or(self.series.heads.latest(scale), self.grid.seconds(scale));
             if peak.rate < self.settings.min_rate {
                 return None;
             }
@@ -152,7 +153,7 @@ fn evidence(history: History, surge: Since) -> f64 {
 const SWING: f64 = 1.4;
 /// How fast the evidence asked for grows with the hours that a page is known: the longer it is watched, the more often
 /// chance has had its turn.
-const TURNS: f64 = 3.5;
+const TURNS: f64 = 5.0;
 /// Requests in an epoch that say anything at all.
 pub(super) const FEW: f64 = 3.0;
 

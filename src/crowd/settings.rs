@@ -49,6 +49,35 @@ pub struct Settings {
     pub max_hot: usize,
     /// Query parameters that make a page another page. None, because most are trackers, which would split its crowd.
     pub keep_query: Vec<String>,
+    /// The site as a whole, key `*`. What is not said here is as for a page.
+    pub site: SiteSettings,
+}
+
+/// What is asked of the site as a whole. It rises otherwise than a page: less far, and slowly, when a crowd comes to many pages at once;
+/// what comes within seconds is seen page by page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "proxy", derive(documented::DocumentedFields))]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SiteSettings {
+    /// Lengths of the epochs. Half an hour and an hour, in which the matches of a World Cup filled its site; bursts of
+    /// minutes are no crowd of a site.
+    #[serde(with = "spans")]
+    pub scales: Vec<Duration>,
+    /// The peak must be more than so many times the site's long-run mean. Matches raised it to 5 to 10 times.
+    pub ratio: f64,
+    /// Distinct clients over requests: a visitor asks for a page and all that belongs to it.
+    pub min_audience: f64,
+}
+
+impl Default for SiteSettings {
+    fn default() -> Self {
+        Self {
+            scales: [30, 60].map(|minutes| Duration::from_secs(60 * minutes)).to_vec(),
+            ratio: 5.0,
+            min_audience: 0.02,
+        }
+    }
 }
 
 impl Settings {
@@ -57,7 +86,8 @@ impl Settings {
     /// # Errors
     /// The first setting that cannot work, with its value.
     pub fn check(&self) -> Result<(), SettingsError> {
-        self.check_scales()?;
+        check_scales("scales", &self.scales)?;
+        check_scales("site.scales", &self.site.scales)?;
         let within = |setting, value: f64, low: f64, high: f64| {
             if (low..=high).contains(&value) {
                 Ok(())
@@ -78,10 +108,13 @@ impl Settings {
         within("evidence", self.evidence, 0.0, 1e3)?;
         within("cool_below", self.cool_below, 0.0, 1.0)?;
         within("cooling", self.cooling.as_secs_f64(), 0.0, 1e8)?;
+        within("site.ratio", self.site.ratio, 1.0, 1e6)?;
+        within("site.min_audience", self.site.min_audience, 0.0, 1.0)?;
+        let longest = self.longest().max(self.for_site().longest());
         within(
             "half_life",
             self.half_life.as_secs_f64(),
-            self.longest().as_secs_f64(),
+            longest.as_secs_f64(),
             1e9,
         )?;
         within("max_keys", self.max_keys as f64, 64.0, 1e8)?;
@@ -94,22 +127,38 @@ impl Settings {
         self.scales.last().copied().unwrap_or_default()
     }
 
-    fn check_scales(&self) -> Result<(), SettingsError> {
-        let fault = || SettingsError::Scales(self.scales.clone());
-        let base = *self.scales.first().ok_or_else(fault)?;
-        let sound = self.scales.len() <= MAX_SCALES
-            && base >= Duration::from_millis(100)
-            && self
-                .scales
-                .iter()
-                .all(|scale| scale.as_nanos().is_multiple_of(base.as_nanos()))
-            && self
-                .scales
-                .iter()
-                .all(|scale| scale.as_nanos() / base.as_nanos() <= 100_000)
-            && self.scales.is_sorted_by(|a, b| a < b);
-        if sound { Ok(()) } else { Err(fault()) }
+    /// What is asked of the site as a whole.
+    pub(super) fn for_site(&self) -> Self {
+        let SiteSettings {
+            scales,
+            ratio,
+            min_audience,
+        } = self.site.clone();
+        Self {
+            scales,
+            ratio,
+            min_audience,
+            ..self.clone()
+        }
     }
+}
+
+fn check_scales(setting: &'static str, scales: &[Duration]) -> Result<(), SettingsError> {
+    let fault = || SettingsError::Scales {
+        setting,
+        value: scales.to_vec(),
+    };
+    let base = *scales.first().ok_or_else(fault)?;
+    let sound = scales.len() <= MAX_SCALES
+        && base >= Duration::from_millis(100)
+        && scales
+            .iter()
+            .all(|scale| scale.as_nanos().is_multiple_of(base.as_nanos()))
+        && scales
+            .iter()
+            .all(|scale| scale.as_nanos() / base.as_nanos() <= 100_000)
+        && scales.is_sorted_by(|a, b| a < b);
+    if sound { Ok(()) } else { Err(fault()) }
 }
 
 impl Default for Settings {
@@ -129,6 +178,7 @@ impl Default for Settings {
             max_keys: 100_000,
             max_hot: 256,
             keep_query: Vec::new(),
+            site: SiteSettings::default(),
         }
     }
 }
@@ -162,9 +212,14 @@ pub enum SettingsError {
     },
     /// Scales that do not nest.
     #[error(
-        "crowd.scales = {0:?}: give 1 to {MAX_SCALES}, rising, from 100ms on, each a multiple of the first"
+        "crowd.{setting} = {value:?}: give 1 to {MAX_SCALES}, rising, from 100ms on, each a multiple of the first"
     )]
-    Scales(Vec<Duration>),
+    Scales {
+        /// Name of the setting.
+        setting: &'static str,
+        /// What was given.
+        value: Vec<Duration>,
+    },
 }
 
 /// Scales as text (`["1s", "10s", "1m"]`), as durations are written everywhere else in the settings.
@@ -220,6 +275,9 @@ mod tests {
         assert!(bad(|s| s.doublings = 9).starts_with("crowd.doublings = 9"));
         assert!(bad(|s| s.ratio = f64::NAN).starts_with("crowd.ratio = NaN"));
         assert!(bad(|s| s.scales = vec![]).contains("crowd.scales = []"));
+        assert!(bad(|s| s.site.scales = vec![]).contains("crowd.site.scales = []"));
+        assert!(bad(|s| s.site.ratio = 0.0).starts_with("crowd.site.ratio = 0"));
+        assert!(bad(|s| s.half_life = Duration::from_secs(600)).starts_with("crowd.half_life = 600"));
         assert!(
             bad(|s| s.scales = vec![Duration::from_secs(2), Duration::from_secs(3)]).contains("[2s, 3s]")
         );

@@ -52,6 +52,15 @@ pub(super) struct Flags {
     /// Query parameters that make a page another page.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     keep_query: Option<Vec<String>>,
+    /// Lengths of epochs that the site as a whole is judged by.
+    #[arg(long, value_delimiter = ',', value_parser = humantime::parse_duration, value_name = "SPANS")]
+    site_scales: Option<Vec<Duration>>,
+    /// Times its own mean that the site as a whole must reach.
+    #[arg(long)]
+    site_ratio: Option<f64>,
+    /// Distinct clients over requests of the site as a whole.
+    #[arg(long)]
+    site_min_audience: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -81,6 +90,9 @@ impl Flags {
         set(&mut settings.max_keys, self.max_keys);
         set(&mut settings.max_hot, self.max_hot);
         set(&mut settings.keep_query, self.keep_query.clone());
+        set(&mut settings.site.scales, self.site_scales.clone());
+        set(&mut settings.site.ratio, self.site_ratio);
+        set(&mut settings.site.min_audience, self.site_min_audience);
         settings.check().map_err(|error| Usage(error.to_string()))?;
         Ok(settings)
     }

@@ -2,7 +2,6 @@
 //! but all pages of a batch are looked up before, so that the walks to the memory that 100,000 pages cost overlap.
 
 use super::{Crowds, SHARDS, Sighting, State, Time, lock, shard_of};
-use crate::crowd::shard::Places;
 
 impl Crowds {
     /// Counts requests, each with its time, and tells the state of each one's page by the request's place, as
@@ -13,7 +12,7 @@ impl Crowds {
         let mut place = 0;
         for sightings in sightings.chunks(BATCH) {
             batch.name(self, sightings);
-            batch.warm(self);
+            batch.warm(self, sightings[sightings.len() - 1].0);
             for ((now, sighting), name) in sightings.iter().zip(&batch.names) {
                 let now = self.clock.moment(&self.plan, *now);
                 tell(place, self.count(now, *name, sighting));
@@ -30,7 +29,7 @@ struct Batch {
     names: Vec<u64>,
     /// Shard by shard.
     sorted: Vec<u64>,
-    places: Places,
+    places: Vec<(u32, u32)>,
 }
 
 impl Batch {
@@ -42,10 +41,11 @@ impl Batch {
     }
 
     /// Brings what the batch will need near. One lock per shard: each is a fence, behind which no load begins early.
-    fn warm(&mut self, crowds: &Crowds) {
+    fn warm(&mut self, crowds: &Crowds, until: Time) {
         if self.names.len() < FEW {
             return;
         }
+        let epoch = crowds.plan.grid.moment(until).epoch;
         let mut begins = [0usize; SHARDS + 1];
         for name in &self.names {
             begins[shard_of(*name) + 1] += 1;
@@ -63,7 +63,7 @@ impl Batch {
         for (number, shard) in crowds.shards.iter().enumerate() {
             let names = &self.sorted[begins[number]..begins[number + 1]];
             if !names.is_empty() {
-                lock(shard).warm(names, &mut self.places);
+                lock(shard).warm(names, epoch, &mut self.places);
             }
         }
     }
@@ -71,5 +71,5 @@ impl Batch {
 
 /// Requests whose pages are looked up together: several per shard, and no more than stay near until they are counted.
 const BATCH: usize = 512;
-/// Requests for which no page is looked up ahead: there is nothing to overlap.
-const FEW: usize = 4;
+/// Requests for which no page is looked up ahead: with one per shard there is nothing to overlap.
+const FEW: usize = SHARDS;

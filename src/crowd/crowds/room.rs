@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Crowds, lock};
-use crate::crowd::{Change, State, epoch::Moment};
+use crate::crowd::{Change, State, grid::Moment};
 
 impl Crowds {
     /// Whether a page of this rate may become hot.
@@ -20,7 +20,7 @@ impl Crowds {
         // Until the next tick nobody else takes a place: looking for the weakest takes a while.
         self.weakest.store(f64::INFINITY.to_bits(), Relaxed);
         let others: Vec<u64> = lock(&self.active).iter().copied().collect();
-        let strength = |name: u64| lock(self.shard(name)).get(name)?.strength(&self.plan, now);
+        let strength = |name: u64| lock(self.shard(name)).page(name)?.strength(&self.plan, now);
         let weakest = others
             .into_iter()
             .filter(|name| *name != newcomer)
@@ -29,8 +29,8 @@ impl Crowds {
         if let Some((name, _)) = weakest {
             let mut shard = lock(self.shard(name));
             let change = shard
-                .get_mut(name)
-                .and_then(|track| track.displace(&self.plan, now));
+                .page(name)
+                .and_then(|mut page| page.displace(&self.plan, now));
             self.note(name, change);
         }
     }

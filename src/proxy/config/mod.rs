@@ -114,6 +114,7 @@ impl fmt::Display for Config {
         print::section(f, "server", &self.server)?;
         print::section(f, "origin", &self.origin)?;
         print::section(f, "crowd", &self.crowd)?;
+        print::section(f, "crowd.site", &self.crowd.site)?;
         print::section(f, "content", &self.content)?;
         print::section(f, "carry", &self.carry)?;
         print::section(f, "notice", &self.notice)?;

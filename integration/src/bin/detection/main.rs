@@ -33,12 +33,6 @@ enum Command {
         /// A folder with `worldcup98/per_minute_counts.csv.gz`.
         #[arg(long)]
         traces: PathBuf,
-        /// Times its mean that the site as a whole must reach.
-        #[arg(long, default_value_t = 5.0)]
-        ratio: f64,
-        /// Requests per second below which the site needs no help.
-        #[arg(long, default_value_t = 1000.0)]
-        min_rate: f64,
     },
     /// False alarms in synthetic traffic: Poisson arrivals with a daily rhythm.
     Year {
@@ -65,11 +59,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Clicks { traces, verbose } => score::clicks(&traces, verbose),
-        Command::WorldCup {
-            traces,
-            ratio,
-            min_rate,
-        } => world_cup::run(&traces, ratio, min_rate),
+        Command::WorldCup { traces } => world_cup::run(&traces),
         Command::Year {
             days,
             urls,

@@ -6,14 +6,14 @@ use std::{
 };
 
 use anyhow::Context;
-use tower_flashback::crowd::{Change, Crowds, Settings, Sighting, State};
+use tower_flashback::crowd::{Change, Crowds, Settings, Sighting, SiteSettings, State};
 
-/// Prints each crowd. The floor and the ratio are those of a site that is judged as a whole: see `docs/detection.md`.
-pub(crate) fn run(folder: &Path, ratio: f64, min_rate: f64) -> anyhow::Result<()> {
+/// Prints each crowd that the detector's defaults find, and how many it finds with settings around them.
+pub(crate) fn run(folder: &Path) -> anyhow::Result<()> {
     let bytes = super::traces::unzip(&folder.join("worldcup98").join("per_minute_counts.csv.gz"))?;
     let text = String::from_utf8(bytes).context("per_minute_counts.csv is not text")?;
-    let crowds = replay(&text, ratio, min_rate)?;
-    let at_match = crowds.iter().filter(|crowd| kick_off(crowd.at).is_some()).count();
+    let defaults = Settings::default().site;
+    let crowds = replay(&text, &defaults)?;
     for crowd in &crowds {
         let game =
             kick_off(crowd.at).map_or_else(|| "no match".to_owned(), |time| format!("match of {time}"));
@@ -26,30 +26,39 @@ pub(crate) fn run(folder: &Path, ratio: f64, min_rate: f64) -> anyhow::Result<()
             crowd.average
         );
     }
-    println!("{} crowds in 88 days, {at_match} at a match", crowds.len());
-    println!("\ncrowds and those at a match, around these settings:");
-    for ratio in [ratio / 2.0, ratio, ratio * 2.0] {
-        for min_rate in [min_rate / 4.0, min_rate, min_rate * 2.0] {
-            let crowds = replay(&text, ratio, min_rate)?;
-            let at_match = crowds.iter().filter(|crowd| kick_off(crowd.at).is_some()).count();
+    println!(
+        "{} crowds in 88 days, {} at a match",
+        crowds.len(),
+        at_match(&crowds)
+    );
+    println!("\ncrowds and those at a match, with other settings of the site:");
+    for scales in SCALES {
+        for ratio in [3.0, 4.0, 5.0, 6.0, 8.0] {
+            let mut site = defaults.clone();
+            site.ratio = ratio;
+            site.scales = scales
+                .iter()
+                .map(|minutes| Duration::from_secs(60 * minutes))
+                .collect();
+            let crowds = replay(&text, &site)?;
             println!(
-                "ratio {ratio:>4}, floor {min_rate:>5}/s: {:>3} {at_match:>3}",
-                crowds.len()
+                "ratio {ratio}, {:>20}: {:>3} {:>3}",
+                format!("{scales:?} min"),
+                crowds.len(),
+                at_match(&crowds)
             );
         }
     }
     Ok(())
 }
 
-/// The changes from calm to hot.
-fn replay(text: &str, ratio: f64, min_rate: f64) -> anyhow::Result<Vec<Change>> {
+/// The changes of the site as a whole from calm to hot.
+fn replay(text: &str, site: &SiteSettings) -> anyhow::Result<Vec<Change>> {
     let mut settings = Settings::default();
-    settings.scales = [1, 10, 30, 60]
-        .map(|minutes| Duration::from_secs(60 * minutes))
-        .to_vec();
-    (settings.ratio, settings.min_rate) = (ratio, min_rate);
+    settings.site = site.clone();
     // Counts have no clients.
-    (settings.min_audience, settings.min_clients) = (0.0, 1);
+    settings.site.min_audience = 0.0;
+    settings.min_clients = 1;
     let (mut detector, mut found) = (None, Vec::new());
     for line in text.lines().skip(1) {
         let (now, count) = minute(line)?;
@@ -69,10 +78,14 @@ fn replay(text: &str, ratio: f64, min_rate: f64) -> anyhow::Result<Vec<Change>> 
             crowds.observe_many(now, &sighting, count);
         }
         let hot =
-            |change: &Change| !change.key.is_site() && (change.from, change.to) == (State::Calm, State::Hot);
+            |change: &Change| change.key.is_site() && (change.from, change.to) == (State::Calm, State::Hot);
         found.extend(crowds.changes().into_iter().filter(hot));
     }
     Ok(found)
+}
+
+fn at_match(crowds: &[Change]) -> usize {
+    crowds.iter().filter(|crowd| kick_off(crowd.at).is_some()).count()
 }
 
 fn minute(line: &str) -> anyhow::Result<(Duration, u32)> {
@@ -119,6 +132,14 @@ const MATCHES: [(&str, &str); 5] = [
     ("06-23 06-24 06-25 06-26", "16:00 21:00"),
     ("06-27 06-28 06-29 06-30 07-03 07-04", "16:30 21:00"),
     ("07-07 07-08 07-11 07-12", "21:00"),
+];
+/// Sets of scales, in minutes.
+const SCALES: [&[u64]; 5] = [
+    &[30, 60],
+    &[15, 30, 60],
+    &[10, 30, 60],
+    &[20, 60],
+    &[1, 10, 30, 60],
 ];
 /// Minutes before a kick-off in which its crowd gathers.
 const BEFORE: i32 = 120;

@@ -94,20 +94,25 @@ fn a_crowd_cools_and_a_second_wave_needs_no_surge() {
 #[test]
 fn the_site_is_a_crowd_of_many_objects() {
     let crowds = detector();
-    for number in 0..4_000u32 {
-        let path = format!("/object/{}", number % 500);
-        assert_eq!(
-            crowds.observe(at(30.0 + f64::from(number) / 100.0), &sighting(&path, number)),
-            State::Calm
-        );
-        if number % 100 == 99 {
-            crowds.tick(at(30.0 + f64::from(number + 1) / 100.0));
+    // Two hours of two requests a second, then twelve times as many; each visitor asks for ten.
+    let mut number = 0;
+    let mut hot = None;
+    for second in 0..4 * 3_600u32 {
+        for _ in 0..if second < 7_200 { 2 } else { 24 } {
+            number += 1;
+            let path = format!("/object/{}", number % 500);
+            assert_eq!(
+                crowds.observe(at(second.into()), &sighting(&path, number / 10)),
+                State::Calm
+            );
+        }
+        crowds.tick(at(f64::from(second) + 1.0));
+        for change in crowds.changes() {
+            assert!(change.key.is_site() && change.to == State::Hot, "{change:?}");
+            assert_eq!(hot.replace(second), None);
         }
     }
-    let changes = crowds.changes();
-    assert!(
-        changes.len() == 1 && changes[0].key.is_site() && changes[0].to == State::Hot,
-        "{changes:?}"
-    );
+    let hot = hot.expect("is hot");
+    assert!((7_200..10_800).contains(&hot), "{hot}");
     assert!(!crowds.any_hot(), "no page of it is");
 }
