@@ -26,7 +26,12 @@ use webrtc::{
     },
 };
 
-use super::{pace::Pace, sdp, udp::Buffered};
+use super::{
+    pace::Pace,
+    sdp,
+    udp::Buffered,
+    window::{MOST, Window},
+};
 use crate::swarm::Body;
 
 /// How a link is made.
@@ -177,15 +182,22 @@ impl Ends {
         connection.set_local_description(offer).await?;
         self.teller.tell(Event::Signal(Body::Identity(identity))).await;
         let (opens, opened) = watch::channel(false);
+        let (released, line) = (
+            Notify::new(),
+            Line {
+                queue: self.queue,
+                full: &self.full,
+            },
+        );
         tokio::select! {
             () = lost.notified() => Ok(()),
             ended = describe(&*connection, self.signals, self.passive) => ended,
             ended = keep_awake(&*channel, opened.clone()) => ended,
-            () = read(&*channel, &self.teller, &self.terms.down, || {
+            () = read(&*channel, &self.teller, &self.terms.down, &released, || {
                 is_open.store(true, Ordering::Relaxed);
                 !opens.send_replace(true)
             }) => Ok(()),
-            ended = write(&*channel, self.queue, &self.full, &self.teller, &self.terms.up, opened) => ended,
+            ended = line.write(&*channel, &self.teller, &self.terms.up, &released, opened) => ended,
         }
     }
 }
@@ -231,7 +243,7 @@ async fn connect(
         .with_runtime(Arc::new(Buffered { open }))
         .with_handler(Arc::new(handler))
         .with_udp_addrs(vec![SocketAddr::new(terms.address, 0)])
-        .with_data_channel_send_buffer_limit(BUFFERED)
+        .with_data_channel_send_buffer_limit(MOST)
         .build()
         .await?;
     Ok(Arc::new(connection))
@@ -313,7 +325,13 @@ async fn open(opened: &mut watch::Receiver<bool>) {
 
 /// Delivers what comes, as fast as the downlink and the visitor take it. `open` takes note that the link is open, and says
 /// whether that is new.
-async fn read(channel: &dyn DataChannel, teller: &Teller, down: &Pace, open: impl Fn() -> bool) {
+async fn read(
+    channel: &dyn DataChannel,
+    teller: &Teller,
+    down: &Pace,
+    released: &Notify,
+    open: impl Fn() -> bool,
+) {
     while let Some(event) = channel.poll().await {
         // The library may deliver what the neighbour said first before it says that the channel is open.
         let is_open = matches!(event, DataChannelEvent::OnOpen | DataChannelEvent::OnMessage(_));
@@ -328,39 +346,64 @@ async fn read(channel: &dyn DataChannel, teller: &Teller, down: &Pace, open: imp
                 }
                 teller.tell(Event::Heard(bytes)).await;
             }
+            DataChannelEvent::OnBufferedAmountLow => released.notify_one(),
             DataChannelEvent::OnClosing | DataChannelEvent::OnClose | DataChannelEvent::OnError => return,
             _ => {}
         }
     }
 }
 
-/// Sends what is queued, as fast as the uplink and the neighbour take it.
-async fn write(
-    channel: &dyn DataChannel,
-    mut queue: mpsc::Receiver<Bytes>,
-    full: &AtomicBool,
-    teller: &Teller,
-    up: &Pace,
-    mut opened: watch::Receiver<bool>,
-) -> Result<(), Error> {
-    open(&mut opened).await;
-    while let Some(bytes) = queue.recv().await {
-        if let Some(until) = up.take(bytes.len() + HEADERS, Instant::now()) {
-            sleep_until(until.into()).await;
+/// What waits to be sent.
+struct Line<'a> {
+    queue: mpsc::Receiver<Bytes>,
+    full: &'a AtomicBool,
+}
+
+impl Line<'_> {
+    /// Sends it, as fast as the uplink and the neighbour take it. `released` is told when the neighbour has taken something.
+    async fn write(
+        mut self,
+        channel: &dyn DataChannel,
+        teller: &Teller,
+        up: &Pace,
+        released: &Notify,
+        mut opened: watch::Receiver<bool>,
+    ) -> Result<(), Error> {
+        open(&mut opened).await;
+        let mut window = Window::new();
+        while let Some(bytes) = self.queue.recv().await {
+            if let Some(until) = up.take(bytes.len() + HEADERS, Instant::now()) {
+                sleep_until(until.into()).await;
+            }
+            room(channel, &mut window, released).await?;
+            window.sent(bytes.len(), Instant::now());
+            channel.send(BytesMut::from(bytes)).await?;
+            if self.queue.len() <= BLOCKS / 2 && self.full.swap(false, Ordering::AcqRel) {
+                teller.tell(Event::Drained).await;
+            }
         }
-        channel.send(BytesMut::from(bytes)).await?;
-        if queue.len() <= BLOCKS / 2 && full.swap(false, Ordering::AcqRel) {
-            teller.tell(Event::Drained).await;
-        }
+        Ok(())
+    }
+}
+
+/// Waits until so little is on its way that more may follow.
+async fn room(channel: &dyn DataChannel, window: &mut Window, released: &Notify) -> Result<(), Error> {
+    window.look(channel.outstanding_bytes().await?, false, Instant::now());
+    while !window.has_room() {
+        channel.set_buffered_amount_low_threshold(window.low()).await?;
+        // What has not reached SCTP yet is outstanding and not buffered: then nothing is said when it is released.
+        let prompt = timeout(UNHEARD, released.notified()).await.is_ok();
+        window.look(channel.outstanding_bytes().await?, prompt, Instant::now());
     }
     Ok(())
 }
 
-/// Messages that wait for a neighbour: 32 blocks are its share, the rest is for words, which are few.
+/// Messages that wait for a neighbour, nearly all of them words, which are few.
 const QUEUE: usize = 256;
-const BLOCKS: usize = 32;
-/// Bytes on the way inside the library: a few packets' worth of the fastest links there are.
-const BUFFERED: usize = 64 * 1024;
+/// Blocks among them: one that goes next, and one behind it. Whoever asks meanwhile, and is poorer, comes before a third.
+const BLOCKS: usize = 2;
+/// How long to wait for a word of the library that may never come.
+const UNHEARD: Duration = Duration::from_millis(50);
 /// An identity and what the broker relays of candidates, twice.
 const SIGNALS: usize = 32;
 /// Candidates that are tried.
