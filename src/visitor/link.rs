@@ -4,13 +4,13 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rand::RngExt;
 use rtc::ice::mdns::MulticastDnsMode;
 use tokio::{
@@ -27,12 +27,13 @@ use webrtc::{
 };
 
 use super::{
+    line::{BLOCKS, Line},
     pace::Pace,
     sdp,
     udp::Buffered,
-    window::{MOST, Window},
+    window::MOST,
 };
-use crate::swarm::Body;
+use crate::swarm::{Body, Candidate, candidate::Host};
 
 /// How a link is made.
 #[derive(Clone, Debug)]
@@ -132,13 +133,13 @@ struct Ends {
 }
 
 #[derive(Clone)]
-struct Teller {
+pub(super) struct Teller {
     id: LinkId,
     events: Events,
 }
 
 impl Teller {
-    async fn tell(&self, event: Event) {
+    pub(super) async fn tell(&self, event: Event) {
         // Nobody is there to hear it: the visitor has left, and this link ends, too.
         let _ = self.events.send((self.id, event)).await;
     }
@@ -167,6 +168,7 @@ impl Ends {
         let handler = Handler {
             teller: self.teller.clone(),
             lost: Arc::clone(&lost),
+            told: Mutex::default(),
         };
         let is_open = Arc::new(AtomicBool::new(false));
         let connection = connect(&self.terms, handler, Arc::clone(&is_open)).await?;
@@ -205,12 +207,28 @@ impl Ends {
 struct Handler {
     teller: Teller,
     lost: Arc<Notify>,
+    /// Where it said that it can be reached: once by itself, once by STUN.
+    told: Mutex<Vec<(Host, u16)>>,
+}
+
+impl Handler {
+    /// Without a NAT, STUN finds the address that is known already: a message to the broker, and one from it, for nothing
+    /// (RFC 8445, 5.1.3).
+    fn is_new(&self, candidate: &Candidate) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (candidate.host, candidate.port);
+        let is_new = !told.contains(&place);
+        if is_new {
+            told.push(place);
+        }
+        is_new
+    }
 }
 
 #[async_trait::async_trait]
 impl PeerConnectionEventHandler for Handler {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
-        if let Some(candidate) = sdp::candidate(&event.candidate) {
+        if let Some(candidate) = sdp::candidate(&event.candidate).filter(|found| self.is_new(found)) {
             self.teller.tell(Event::Signal(Body::Candidate(candidate))).await;
         }
     }
@@ -318,7 +336,7 @@ async fn keep_awake(channel: &dyn DataChannel, mut opened: watch::Receiver<bool>
     std::future::pending().await
 }
 
-async fn open(opened: &mut watch::Receiver<bool>) {
+pub(super) async fn open(opened: &mut watch::Receiver<bool>) {
     // An error means that the reader is gone, and with it the link.
     let _ = opened.wait_for(|open| *open).await;
 }
@@ -353,57 +371,8 @@ async fn read(
     }
 }
 
-/// What waits to be sent.
-struct Line<'a> {
-    queue: mpsc::Receiver<Bytes>,
-    full: &'a AtomicBool,
-}
-
-impl Line<'_> {
-    /// Sends it, as fast as the uplink and the neighbour take it. `released` is told when the neighbour has taken something.
-    async fn write(
-        mut self,
-        channel: &dyn DataChannel,
-        teller: &Teller,
-        up: &Pace,
-        released: &Notify,
-        mut opened: watch::Receiver<bool>,
-    ) -> Result<(), Error> {
-        open(&mut opened).await;
-        let mut window = Window::new();
-        while let Some(bytes) = self.queue.recv().await {
-            if let Some(until) = up.take(bytes.len() + HEADERS, Instant::now()) {
-                sleep_until(until.into()).await;
-            }
-            room(channel, &mut window, released).await?;
-            window.sent(bytes.len(), Instant::now());
-            channel.send(BytesMut::from(bytes)).await?;
-            if self.queue.len() <= BLOCKS / 2 && self.full.swap(false, Ordering::AcqRel) {
-                teller.tell(Event::Drained).await;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Waits until so little is on its way that more may follow.
-async fn room(channel: &dyn DataChannel, window: &mut Window, released: &Notify) -> Result<(), Error> {
-    window.look(channel.outstanding_bytes().await?, false, Instant::now());
-    while !window.has_room() {
-        channel.set_buffered_amount_low_threshold(window.low()).await?;
-        // What has not reached SCTP yet is outstanding and not buffered: then nothing is said when it is released.
-        let prompt = timeout(UNHEARD, released.notified()).await.is_ok();
-        window.look(channel.outstanding_bytes().await?, prompt, Instant::now());
-    }
-    Ok(())
-}
-
 /// Messages that wait for a neighbour, nearly all of them words, which are few.
 const QUEUE: usize = 256;
-/// Blocks among them: one that goes next, and one behind it. Whoever asks meanwhile, and is poorer, comes before a third.
-const BLOCKS: usize = 2;
-/// How long to wait for a word of the library that may never come.
-const UNHEARD: Duration = Duration::from_millis(50);
 /// An identity and what the broker relays of candidates, twice.
 const SIGNALS: usize = 32;
 /// Candidates that are tried.
@@ -413,5 +382,5 @@ const OPENING: Duration = Duration::from_secs(10);
 const CLOSING: Duration = Duration::from_secs(1);
 const TOUCH: Duration = Duration::from_millis(5);
 /// IP, UDP, DTLS and SCTP around a message.
-const HEADERS: usize = 85;
+pub(super) const HEADERS: usize = 85;
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

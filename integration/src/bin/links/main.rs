@@ -137,7 +137,7 @@ fn play(
     );
     let (sent, started) = (network.sent_by_origin()?, Instant::now());
     let lost = network.dropped()?;
-    let told_before = proxy.metric(&network.origin, BYTES)?;
+    let before = told(proxy, network)?;
     let mut crowd = Crowd::send(&network.visitors[..visitors as usize], &proxy.url, habits);
     let mut killed = None;
     let mut proxy_s = Duration::ZERO;
@@ -161,9 +161,9 @@ fn play(
     }
     bar.finish_and_clear();
     let wall = started.elapsed();
-    let told = match killed {
+    let by_metrics = match killed {
         Some(_) => None,
-        None => Some(proxy.metric(&network.origin, BYTES)?),
+        None => Some(told(proxy, network)? - before),
     };
     let after = crowd.standing().by_neighbour;
     crowd.dismiss();
@@ -183,7 +183,7 @@ fn play(
         failures: std::mem::take(&mut crowd.failures),
         law3_samples: crowd.law3_samples,
         origin: network.sent_by_origin()? - sent,
-        told: told.map(|told| told - told_before),
+        told: by_metrics,
         after_broker: killed.map(|before| after - before),
         processor: Processor {
             visitors_s: (processor::of(std::process::id())? - own).as_secs_f64(),
@@ -195,5 +195,11 @@ fn play(
     }))
 }
 
-/// What the proxy says that it sent of hot pages.
-const BYTES: &str = "flashback_bytes_total{source=\"origin\"";
+/// What the proxy's metrics say that it sent of hot pages, fetched for it or from its store.
+fn told(proxy: &Proxy, network: &Network) -> anyhow::Result<f64> {
+    let of = |source| {
+        let series = format!("flashback_bytes_total{{source=\"{source}\"");
+        proxy.metric(&network.origin, &series)
+    };
+    Ok(of("origin")? + of("store")?)
+}
