@@ -26,7 +26,7 @@ test("4 browsers and 16 native visitors carry a page to each other", { timeout: 
   t.after(() => place.end());
   await place.hot(ARTICLE);
   // Slow enough that a browser that comes later finds them at it, and with a tenth of what two cores can do.
-  const flags = ["--visitors", NATIVE, "--arrivals", "poisson", "--over", "8s", "--up", "4mbit", "--down", "16mbit", "--dwell", "15s"];
+  const flags = ["--visitors", NATIVE, "--arrivals", "poisson", "--over", "8s", "--up", "4mbit", "--down", "16mbit", "--dwell", "10s"];
   const native = rehearse(place.site + ARTICLE.path, [...flags, ...(address() ? ["--bind", address()] : [])]);
   const visitors = [];
   for (let number = 0; number < BROWSERS; number++) {

@@ -135,6 +135,7 @@ fn play(
         processor::of(std::process::id())?,
         proxy.processor()?,
     );
+    let waited = processor::waited()?;
     let (sent, started) = (network.sent_by_origin()?, Instant::now());
     let lost = network.dropped()?;
     let before = told(proxy, network)?;
@@ -188,6 +189,7 @@ fn play(
         processor: Processor {
             visitors_s: (processor::of(std::process::id())? - own).as_secs_f64(),
             proxy_s: proxy_s.as_secs_f64(),
+            waited_s: processor::waited()?.saturating_sub(waited).as_secs_f64() / f64::from(visitors),
             machine: Machine::look()?.busy_since(machine),
         },
         dropped: network.dropped()? - lost,

@@ -94,6 +94,9 @@ pub(crate) struct Processor {
     pub(crate) visitors_s: f64,
     /// Those of the proxy.
     pub(crate) proxy_s: f64,
+    /// How long each visitor was ready to go on, and had no processor, in the mean: it is part of all times here, and of none
+    /// that are simulated.
+    pub(crate) waited_s: f64,
     /// How busy the machine was, others' work included.
     pub(crate) machine: f64,
 }

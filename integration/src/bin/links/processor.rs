@@ -47,6 +47,21 @@ pub(crate) fn of(process: u32) -> anyhow::Result<Duration> {
     Ok(Duration::from_millis(ticks * 10))
 }
 
+/// How long the threads of this process that are there now have waited for a processor, all together.
+pub(crate) fn waited() -> anyhow::Result<Duration> {
+    let mut nanoseconds = 0;
+    for thread in std::fs::read_dir("/proc/self/task")? {
+        // A thread may have ended meanwhile.
+        let schedule = std::fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
+        let waited = schedule
+            .split(' ')
+            .nth(1)
+            .and_then(|waited| waited.parse::<u64>().ok());
+        nanoseconds += waited.unwrap_or_default();
+    }
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
 /// The columns of idle and of waiting for disks, and those before what guests have, which is counted twice.
 const IDLE: usize = 3;
 const STATES: usize = 8;
