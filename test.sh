@@ -61,6 +61,16 @@ tools() {
 
 client() { npm --prefix client "$@"; }
 release() { cargo build --release --locked -p tower-flashback -p integration --features tower-flashback/cli "$@"; }
+# links NAME FLAGS…: visitors behind links of their own, where we may make network namespaces.
+links() {
+  local name="real links: $1"
+  shift
+  if unshare --net true 2>/dev/null; then
+    step "$name" target/release/links "$@"
+  else
+    printf '%-46s skipped: no network namespaces without root\n' "$name"
+  fi
+}
 unchanged() { git diff --exit-code -- client/dist && [[ -z $(git status --porcelain -- client/dist) ]]; }
 
 step 'tools' tools
@@ -77,9 +87,11 @@ step 'client: build' client run build
 step 'client: what is committed is what was built' unchanged
 step 'client: sizes' client run size
 step 'alerts and rules' promtool test rules grafana/tests/alerts.yml grafana/tests/rules.yml
-step 'release build' release --bin flashback --bin origin
+step 'release build' release --bin flashback --bin origin --bin links
 step 'browsers: packages' npm --prefix integration/browser ci
 step 'browsers' npm --prefix integration/browser test
+links 'eight visitors' --visitors 8 --over 4s
+links 'the broker dies' --visitors 12 --over 6s --dwell 8s --kill-origin 5s --patience 25s
 step 'operators: packages' npm --prefix integration/operators ci
 step 'operators: prometheus' npm --prefix integration/operators run prometheus
 step 'operators: status page' npm --prefix integration/operators run page
@@ -87,6 +99,7 @@ if [[ $full ]]; then
   step 'benchmarks: build' release --bin calm --bin sockets
   step 'cost of calm' target/release/calm
   step 'cost of an idle signalling socket' target/release/sockets
+  links '8 to 64 visitors' --visitors 8,16,32,64 --check
   step 'cost of metrics: build' release --bin metrics
   step 'cost of metrics' target/release/metrics
 fi

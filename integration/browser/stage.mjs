@@ -1,11 +1,12 @@
 // The stage: the bare example site as origin, counted; the real binary in front of it; and, where a test wants to cut
 // the signalling, a relay between the binary and the browsers.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 import { relay } from "./relay.mjs";
 import { until } from "./until.mjs";
 
@@ -75,6 +76,12 @@ export async function stage({ cuttable = false, settings = SETTINGS } = {}) {
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+/** Sends native visitors to a page; what `flashback rehearse` says of them. A law that is broken makes it fail. */
+export async function rehearse(url, flags) {
+  const { stdout } = await promisify(execFile)(join(TARGET, "flashback"), ["rehearse", url, "--json", ...flags.map(String)]);
+  return JSON.parse(stdout);
 }
 
 /** Asks as a browser does that opens a page. */

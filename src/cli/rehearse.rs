@@ -236,6 +236,15 @@ impl fmt::Display for Table<'_> {
             "links     {} by the broker, {} by neighbours, seen from both ends; {} ranges asked of the site",
             report.signals.broker, report.signals.peer, report.ranges
         )?;
+        let strangers = report.strangers;
+        if strangers.got + strangers.given > 0 {
+            writeln!(
+                f,
+                "browsers  {:.2} MB came from visitors that are none of these, {:.2} MB went to them",
+                megabytes(strangers.got),
+                megabytes(strangers.given)
+            )?;
+        }
         let faults: Vec<_> = report
             .faults
             .iter()

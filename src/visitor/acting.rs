@@ -64,7 +64,8 @@ impl Carry {
 
     fn send(&mut self, link: u32, mut message: Message) {
         if let Message::Block(block) = &mut message {
-            self.visit.gives(block.bytes.len() as u64, &self.course.gauge);
+            self.visit
+                .gives(link, block.bytes.len() as u64, &self.course.gauge);
             if self.course.settings.conduct == Conduct::Liar {
                 block.bytes = falsified(&block.bytes);
             }
@@ -99,7 +100,7 @@ impl Carry {
         self.course.gauge.links(self.circle.open());
     }
 
-    fn tell_outcome(&self, visitor: u32, introducer: Introducer, outcome: Outcome, after: Duration) {
+    fn tell_outcome(&mut self, visitor: u32, introducer: Introducer, outcome: Outcome, after: Duration) {
         if introducer == Introducer::Broker {
             self.say(&FromVisitor::Linked {
                 visitor,
@@ -128,6 +129,7 @@ impl Carry {
                         Introducer::Broker => self.visit.met_by_broker += 1,
                         Introducer::Neighbour => self.visit.met_by_neighbour += 1,
                     }
+                    self.course.gauge.met_by_neighbour(self.visit.met_by_neighbour);
                     self.tell_outcome(visitor, introducer, Outcome::Open, after);
                 }
                 self.course.gauge.links(self.circle.open());
@@ -161,7 +163,7 @@ impl Carry {
         let message = self.swarm.page().incoming(message);
         self.input(Input::Heard(link, message));
         if is_block {
-            self.stored(true);
+            self.stored(Some(link));
         }
     }
 
@@ -174,6 +176,7 @@ impl Carry {
                 return;
             }
         };
+        self.visit.hears(&message);
         match message {
             // It is welcomed once.
             FromBroker::Welcome { .. } => {}

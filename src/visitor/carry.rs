@@ -74,7 +74,7 @@ impl Carry {
         hot: &Hot,
         objects: Vec<Listed>,
         others: Vec<String>,
-        visit: Visit,
+        mut visit: Visit,
     ) -> Result<Visit, SiteError> {
         let (tell, mut heard) = mpsc::channel(HEARD);
         let broker = Broker::join(course.site.clone(), hot.token, tell);
@@ -89,6 +89,9 @@ impl Carry {
             Ok(Some(Heard::Said(FromBroker::Welcome { id, .. }))) => (Some(broker), id),
             _ => (None, NOBODY),
         };
+        // Joining and being welcomed.
+        visit.talk.meeting += if broker.is_some() { 2 } else { 0 };
+        visit.id = broker.is_some().then_some(id);
         let page = Carried::new(objects);
         let (circle, happened) = Circle::new(id, course.terms.clone());
         let (now, hello) = (Instant::now(), Hello { room: hot.room, id });
@@ -195,8 +198,9 @@ impl Carry {
         self.swarm.handle(input, now);
     }
 
-    pub(super) fn say(&self, message: &FromVisitor) {
+    pub(super) fn say(&mut self, message: &FromVisitor) {
         if let Some(broker) = &self.broker {
+            self.visit.says(message);
             broker.say(message);
         }
     }
@@ -213,7 +217,7 @@ impl Carry {
         }
     }
 
-    pub(super) fn report(&self) {
+    pub(super) fn report(&mut self) {
         let links = self.circle.open();
         self.say(&FromVisitor::Report(Report {
             origin: self.visit.got - self.visit.peer,

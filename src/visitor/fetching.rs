@@ -50,13 +50,13 @@ impl Carry {
                 bytes,
             })));
         }
-        self.stored(false);
+        self.stored(None);
     }
 
-    pub(super) fn stored(&mut self, by_neighbour: bool) {
+    pub(super) fn stored(&mut self, from: Option<u32>) {
         let stored = self.swarm.page().stored();
         // Without a link, what the origin has to spare is no progress: it would come to the whole page chunk by chunk.
-        if self.visit.stored(stored, by_neighbour, &self.course.gauge) && self.circle.open() > 0 {
+        if self.visit.stored(stored, from, &self.course.gauge) && self.circle.open() > 0 {
             self.way_out.progressed(Instant::now());
         }
     }
@@ -135,6 +135,7 @@ impl Carry {
         let now = Instant::now();
         match came {
             Came::Bytes(bytes) => {
+                self.visit.ranged += bytes.len() as u64;
                 let mut rest = bytes;
                 for chunk in chunks {
                     let length = self.swarm.page().length(chunk).min(rest.len());

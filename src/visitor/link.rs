@@ -4,13 +4,13 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rand::RngExt;
 use rtc::ice::mdns::MulticastDnsMode;
 use tokio::{
@@ -26,8 +26,14 @@ use webrtc::{
     },
 };
 
-use super::{pace::Pace, sdp, udp::Buffered};
-use crate::swarm::Body;
+use super::{
+    line::{BLOCKS, Line},
+    pace::Pace,
+    sdp,
+    udp::Buffered,
+    window::MOST,
+};
+use crate::swarm::{Body, Candidate, candidate::Host};
 
 /// How a link is made.
 #[derive(Clone, Debug)]
@@ -127,13 +133,13 @@ struct Ends {
 }
 
 #[derive(Clone)]
-struct Teller {
+pub(super) struct Teller {
     id: LinkId,
     events: Events,
 }
 
 impl Teller {
-    async fn tell(&self, event: Event) {
+    pub(super) async fn tell(&self, event: Event) {
         // Nobody is there to hear it: the visitor has left, and this link ends, too.
         let _ = self.events.send((self.id, event)).await;
     }
@@ -162,6 +168,7 @@ impl Ends {
         let handler = Handler {
             teller: self.teller.clone(),
             lost: Arc::clone(&lost),
+            told: Mutex::default(),
         };
         let is_open = Arc::new(AtomicBool::new(false));
         let connection = connect(&self.terms, handler, Arc::clone(&is_open)).await?;
@@ -177,15 +184,22 @@ impl Ends {
         connection.set_local_description(offer).await?;
         self.teller.tell(Event::Signal(Body::Identity(identity))).await;
         let (opens, opened) = watch::channel(false);
+        let (released, line) = (
+            Notify::new(),
+            Line {
+                queue: self.queue,
+                full: &self.full,
+            },
+        );
         tokio::select! {
             () = lost.notified() => Ok(()),
             ended = describe(&*connection, self.signals, self.passive) => ended,
             ended = keep_awake(&*channel, opened.clone()) => ended,
-            () = read(&*channel, &self.teller, &self.terms.down, || {
+            () = read(&*channel, &self.teller, &self.terms.down, &released, || {
                 is_open.store(true, Ordering::Relaxed);
                 !opens.send_replace(true)
             }) => Ok(()),
-            ended = write(&*channel, self.queue, &self.full, &self.teller, &self.terms.up, opened) => ended,
+            ended = line.write(&*channel, &self.teller, &self.terms.up, &released, opened) => ended,
         }
     }
 }
@@ -193,12 +207,28 @@ impl Ends {
 struct Handler {
     teller: Teller,
     lost: Arc<Notify>,
+    /// Where it said that it can be reached: once by itself, once by STUN.
+    told: Mutex<Vec<(Host, u16)>>,
+}
+
+impl Handler {
+    /// Without a NAT, STUN finds the address that is known already: a message to the broker, and one from it, for nothing
+    /// (RFC 8445, 5.1.3).
+    fn is_new(&self, candidate: &Candidate) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (candidate.host, candidate.port);
+        let is_new = !told.contains(&place);
+        if is_new {
+            told.push(place);
+        }
+        is_new
+    }
 }
 
 #[async_trait::async_trait]
 impl PeerConnectionEventHandler for Handler {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
-        if let Some(candidate) = sdp::candidate(&event.candidate) {
+        if let Some(candidate) = sdp::candidate(&event.candidate).filter(|found| self.is_new(found)) {
             self.teller.tell(Event::Signal(Body::Candidate(candidate))).await;
         }
     }
@@ -231,7 +261,7 @@ async fn connect(
         .with_runtime(Arc::new(Buffered { open }))
         .with_handler(Arc::new(handler))
         .with_udp_addrs(vec![SocketAddr::new(terms.address, 0)])
-        .with_data_channel_send_buffer_limit(BUFFERED)
+        .with_data_channel_send_buffer_limit(MOST)
         .build()
         .await?;
     Ok(Arc::new(connection))
@@ -306,14 +336,20 @@ async fn keep_awake(channel: &dyn DataChannel, mut opened: watch::Receiver<bool>
     std::future::pending().await
 }
 
-async fn open(opened: &mut watch::Receiver<bool>) {
+pub(super) async fn open(opened: &mut watch::Receiver<bool>) {
     // An error means that the reader is gone, and with it the link.
     let _ = opened.wait_for(|open| *open).await;
 }
 
 /// Delivers what comes, as fast as the downlink and the visitor take it. `open` takes note that the link is open, and says
 /// whether that is new.
-async fn read(channel: &dyn DataChannel, teller: &Teller, down: &Pace, open: impl Fn() -> bool) {
+async fn read(
+    channel: &dyn DataChannel,
+    teller: &Teller,
+    down: &Pace,
+    released: &Notify,
+    open: impl Fn() -> bool,
+) {
     while let Some(event) = channel.poll().await {
         // The library may deliver what the neighbour said first before it says that the channel is open.
         let is_open = matches!(event, DataChannelEvent::OnOpen | DataChannelEvent::OnMessage(_));
@@ -328,39 +364,15 @@ async fn read(channel: &dyn DataChannel, teller: &Teller, down: &Pace, open: imp
                 }
                 teller.tell(Event::Heard(bytes)).await;
             }
+            DataChannelEvent::OnBufferedAmountLow => released.notify_one(),
             DataChannelEvent::OnClosing | DataChannelEvent::OnClose | DataChannelEvent::OnError => return,
             _ => {}
         }
     }
 }
 
-/// Sends what is queued, as fast as the uplink and the neighbour take it.
-async fn write(
-    channel: &dyn DataChannel,
-    mut queue: mpsc::Receiver<Bytes>,
-    full: &AtomicBool,
-    teller: &Teller,
-    up: &Pace,
-    mut opened: watch::Receiver<bool>,
-) -> Result<(), Error> {
-    open(&mut opened).await;
-    while let Some(bytes) = queue.recv().await {
-        if let Some(until) = up.take(bytes.len() + HEADERS, Instant::now()) {
-            sleep_until(until.into()).await;
-        }
-        channel.send(BytesMut::from(bytes)).await?;
-        if queue.len() <= BLOCKS / 2 && full.swap(false, Ordering::AcqRel) {
-            teller.tell(Event::Drained).await;
-        }
-    }
-    Ok(())
-}
-
-/// Messages that wait for a neighbour: 32 blocks are its share, the rest is for words, which are few.
+/// Messages that wait for a neighbour, nearly all of them words, which are few.
 const QUEUE: usize = 256;
-const BLOCKS: usize = 32;
-/// Bytes on the way inside the library: a few packets' worth of the fastest links there are.
-const BUFFERED: usize = 64 * 1024;
 /// An identity and what the broker relays of candidates, twice.
 const SIGNALS: usize = 32;
 /// Candidates that are tried.
@@ -370,5 +382,5 @@ const OPENING: Duration = Duration::from_secs(10);
 const CLOSING: Duration = Duration::from_secs(1);
 const TOUCH: Duration = Duration::from_millis(5);
 /// IP, UDP, DTLS and SCTP around a message.
-const HEADERS: usize = 85;
+pub(super) const HEADERS: usize = 85;
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -9,8 +9,10 @@
 //! | `carried`, `way_out` | its bytes; when HTTP ranges are asked for, because swarm or socket fail (law 4) |
 //! | `circle`, `link`, `sdp`, `udp` | whom it knows; one connection each, and the text and sockets that the library wants |
 //! | `site`, `socket`, `meter`, `pace` | connections to the site, counted, and no faster than the visitor's own link |
+//! | `line`, `window` | what waits for a neighbour, and how much of it may be on its way |
 //! | `audit` | laws 2 and 3, counted beside the exchange |
-//! | `rehearsal` | many visitors, arriving as a crowd does, and what came of them |
+//! | `rehearsal` | many visitors, arriving as a crowd does |
+//! | `report` | what came of them |
 //!
 //! Each link has a socket and a task of its own, for the library has no way yet to share one. All of a visit ends when its
 //! future is dropped: handles of links and broker say goodbye in a bounded time.
@@ -31,11 +33,13 @@ mod carried;
 mod carry;
 mod circle;
 mod fetching;
+mod line;
 mod link;
 mod meter;
 mod pace;
 mod page;
 mod rehearsal;
+mod report;
 mod sdp;
 mod settings;
 mod site;
@@ -44,9 +48,11 @@ mod udp;
 #[expect(clippy::module_inception, reason = "the visitor is the idea of the folder")]
 mod visitor;
 mod way_out;
+mod window;
 
-pub use audit::{Arrived, Gauge, Sample, Visit};
-pub use rehearsal::{Arrivals, Bytes, Rehearsal, Report, Running, Seconds, Signals, Standing};
+pub use audit::{Arrived, Exchanged, Gauge, Sample, Talk, Visit};
+pub use rehearsal::{Arrivals, Rehearsal, Running, Standing};
+pub use report::{Bytes, Report, Seconds, Signals};
 pub use settings::{Conduct, Settings};
 pub use site::SiteError;
 pub use visitor::Visitor;

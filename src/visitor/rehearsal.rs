@@ -9,14 +9,13 @@ use std::{
 };
 
 use rand::{Rng, RngExt};
-use serde::Serialize;
 use tokio::{
     task::{JoinError, JoinSet},
     time::sleep,
 };
 use url::Url;
 
-use super::{Arrived, Conduct, Gauge, Settings, SiteError, Visit, Visitor};
+use super::{Arrived, Bytes, Conduct, Gauge, Report, Seconds, Settings, Signals, SiteError, Visit, Visitor};
 use crate::{content::Digest, unit::BitRate};
 
 /// Who comes, and how.
@@ -254,6 +253,7 @@ impl Running {
                 broker: sum(|visit| visit.met_by_broker),
                 peer: sum(|visit| visit.met_by_neighbour),
             },
+            strangers: super::report::strangers(&self.ended),
             ranges: sum(|visit| visit.ranges),
             faults,
             law3_violations: sum(|visit| visit.law3_violations),
@@ -291,76 +291,6 @@ fn wrong(visit: &Visit, truth: &HashMap<String, Digest>) -> u64 {
     };
     let objects = visit.objects.iter().filter(differs);
     visit.wrong_bytes + objects.map(|object| object.length).sum::<u64>()
-}
-
-/// What came of a rehearsal; its JSON is that of `rehearse --json`.
-#[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
-pub struct Report {
-    /// Visitors that were sent.
-    pub visitors: u64,
-    /// Those that got the whole page.
-    pub completed: u64,
-    /// Those that found it hot.
-    pub hot: u64,
-    /// Those that the site itself failed.
-    pub failed: u64,
-    /// Why the first of them was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub first_failure: Option<String>,
-    /// From the first packet to the whole page.
-    pub seconds: Seconds,
-    /// The fluid bound for the median, where all links are known.
-    pub bound_s: Option<f64>,
-    /// Where bytes came from.
-    pub bytes: Bytes,
-    /// 1 − all that the site sent ÷ what visitors got.
-    pub saved: Option<f64>,
-    /// Introductions that became links, seen from both ends.
-    pub signals: Signals,
-    /// Requests to the way out: swarm or socket did not bring what was needed.
-    pub ranges: u64,
-    /// Neighbours let go, by fault.
-    pub faults: BTreeMap<&'static str, u64>,
-    /// Blocks that left without credit: law 3.
-    pub law3_violations: u64,
-    /// Bytes that visitors had and the site has not: law 2.
-    pub wrong_bytes: u64,
-    /// How long it took.
-    pub wall_s: f64,
-}
-
-/// Percentiles of all who were sent; none where so many did not get the page.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Seconds {
-    /// The median.
-    pub p50: Option<f64>,
-    /// Nine of ten are faster.
-    pub p90: Option<f64>,
-    /// 99 of 100 are.
-    pub p99: Option<f64>,
-}
-
-/// Where bytes came from.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[non_exhaustive]
-pub struct Bytes {
-    /// All that came over connections to the site: pages, scripts, headers, signalling, seeds, ranges.
-    pub origin: u64,
-    /// Payload between visitors.
-    pub peer: u64,
-    /// What visitors got in all: the objects of their pages.
-    pub page: u64,
-}
-
-/// Introductions that became links.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[non_exhaustive]
-pub struct Signals {
-    /// By the broker.
-    pub broker: u64,
-    /// By a neighbour.
-    pub peer: u64,
 }
 
 #[cfg(test)]

@@ -183,8 +183,10 @@ async fn split(site: &Site, references: Vec<String>, hot: &Hot) -> (Vec<Listed>,
     others.extend(
         references
             .into_iter()
-            .filter(|path| !listed.contains(path.as_str()) && !path.starts_with("/.flashback/sw.js")),
+            .filter(|path| !listed.contains(path.as_str()) && !path.starts_with(WORKER)),
     );
+    // The script has a browser fetch it, whatever the page refers to.
+    others.push(WORKER.to_owned());
     (carried, others)
 }
 
@@ -219,4 +221,5 @@ async fn own_address(page: &Url) -> Result<IpAddr, SiteError> {
 const AT_A_TIME: usize = 6;
 /// An object that a visitor takes into memory; the largest that sites carry by default.
 pub(super) const OBJECT_MAX: usize = 64 * 1024 * 1024;
+const WORKER: &str = "/.flashback/sw.js";
 const DIGESTS: &str = "/.flashback/digests/";
