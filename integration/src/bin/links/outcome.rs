@@ -203,7 +203,7 @@ fn scenario(measured: &Measured<'_>, own: f64) -> Scenario {
     let arrivals = measured.visitors as f64 / measured.over.as_secs_f64();
     scenario.load = arrivals * scenario.page as f64 / rates.origin_up.bytes_per_second() as f64;
     scenario.visitors = u32::try_from(measured.visitors).ok();
-    scenario.dwell = measured.dwell;
+    scenario.dwell = sim::Dwell::Fixed(measured.dwell);
     scenario.broker_dies = measured.broker_dies;
     // All namespaces reach each other.
     scenario.unreachable = 0.0;
