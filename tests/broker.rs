@@ -242,6 +242,34 @@ async fn two_visitors_are_introduced_and_speak_through_the_broker() {
 }
 
 #[tokio::test]
+async fn whoever_has_a_link_is_not_told_that_its_neighbour_left() {
+    let site = Site::open(|_| {}).await;
+    let (mut one, _) = site.join(ROOM).await;
+    let (mut two, _) = site.join(ROOM).await;
+    assert_eq!(one.hear().await, Some(FromBroker::Meet { visitor: two.id }));
+    assert_eq!(two.hear().await, Some(FromBroker::Meet { visitor: one.id }));
+    one.say(&FromVisitor::Linked {
+        visitor: two.id,
+        outcome: Outcome::Open,
+        milliseconds: 1,
+    })
+    .await;
+    // What is handed on was heard, and so was what came before it.
+    one.say(&FromVisitor::Signal {
+        to: two.id,
+        body: identity(),
+    })
+    .await;
+    assert!(matches!(two.hear().await, Some(FromBroker::Signal { .. })));
+    drop(two);
+    let (three, _) = site.join(ROOM).await;
+    let id = three.id;
+    assert_eq!(one.hear().await, Some(FromBroker::Meet { visitor: id }));
+    drop(three);
+    assert_eq!(one.hear().await, Some(FromBroker::Gone { visitor: id }));
+}
+
+#[tokio::test]
 async fn a_goodbye_is_answered() {
     let site = Site::open(|_| {}).await;
     let (mut visitor, _) = site.join(ROOM).await;

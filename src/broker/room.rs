@@ -130,8 +130,10 @@ impl Room {
         }
         for met in visitor.met() {
             if let Some(other) = self.visitors.get_mut(&met.id) {
+                // Whoever has a link to it sees it end.
+                let linked = other.acquaintance(id).is_some_and(|own| own.open);
                 other.forget(id);
-                if !met.over {
+                if !met.over && !linked {
                     mail.push(Envelope {
                         to: met.id,
                         message: FromBroker::Gone { visitor: id },

@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -16,6 +17,7 @@ use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioIo},
 };
+use tokio::time::{error::Elapsed, timeout};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -196,29 +198,51 @@ impl Site {
         }
     }
 
+    /// A connection that the site gave up in a jam is never heard of again: then once more by another.
     async fn get<'a>(
+        &self,
+        url: &str,
+        headers: impl IntoIterator<Item = (header::HeaderName, &'a str)> + Clone,
+        most: usize,
+    ) -> Result<Answer, SiteError> {
+        match self.try_get(url, headers.clone(), most).await {
+            Err(Stalled) => self.try_get(url, headers, most).await.unwrap_or_else(|Stalled| {
+                let (url, reason) = (url.to_owned(), format!("nothing came for {} s", STALL.as_secs()));
+                Err(SiteError::Broken { url, reason })
+            }),
+            Ok(answer) => answer,
+        }
+    }
+
+    async fn try_get<'a>(
         &self,
         url: &str,
         headers: impl IntoIterator<Item = (header::HeaderName, &'a str)>,
         most: usize,
-    ) -> Result<Answer, SiteError> {
-        let response = self.send(url, headers).await?;
+    ) -> Result<Result<Answer, SiteError>, Stalled> {
+        let response = match timeout(STALL, self.send(url, headers)).await? {
+            Ok(response) => response,
+            Err(error) => return Ok(Err(error)),
+        };
         let (parts, mut body) = response.into_parts();
         let mut whole = BytesMut::new();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| broken(url, &error))?;
+        while let Some(frame) = timeout(STALL, body.frame()).await? {
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(error) => return Ok(Err(broken(url, &error))),
+            };
             let Ok(part) = frame.into_data() else { continue };
             if part.len() > most - whole.len() {
                 let url = url.to_owned();
-                return Err(SiteError::Long { url, most });
+                return Ok(Err(SiteError::Long { url, most }));
             }
             whole.extend_from_slice(&part);
         }
-        Ok(Answer {
+        Ok(Ok(Answer {
             status: parts.status,
             headers: parts.headers,
             body: whole.freeze(),
-        })
+        }))
     }
 
     async fn send<'a>(
@@ -236,6 +260,15 @@ impl Site {
             .request(request)
             .await
             .map_err(|error| broken(url, &error))
+    }
+}
+
+/// Nothing came for [`STALL`].
+struct Stalled;
+
+impl From<Elapsed> for Stalled {
+    fn from(_: Elapsed) -> Self {
+        Self
     }
 }
 
@@ -257,6 +290,8 @@ fn broken(url: &str, error: &dyn std::error::Error) -> SiteError {
     }
 }
 
+/// Longer than our proxy bears with a silent connection.
+const STALL: Duration = Duration::from_secs(20);
 /// What browsers open to one host over HTTP/1.1.
 const CONNECTIONS: usize = 6;
 /// A page with its manifest; what is longer is no page that people read.

@@ -128,9 +128,13 @@ fn visit(
     };
     runtime.block_on(async {
         tokio::time::sleep_until(arrives.into()).await;
+        let gauge = visitor.gauge();
         let outcome = match tokio::time::timeout(patience, visitor.visit()).await {
             Ok(outcome) => outcome.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("not all of the page in {} s", patience.as_secs())),
+            Err(_) => {
+                let (seconds, sample) = (patience.as_secs(), gauge.sample());
+                Err(format!("not all of the page in {seconds} s: {sample:?}"))
+            }
         };
         let _ = end.send(outcome);
         let _ = over.changed().await;
