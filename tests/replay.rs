@@ -312,6 +312,8 @@ fn settings_are_flags() {
     for (wrong, named) in [
         (["--ratio", "0"], "crowd.ratio = 0"),
         (["--scales", "2s,3s"], "[2s, 3s]"),
+        (["--site-scales", "2m,3m"], "crowd.site.scales"),
+        (["--site-ratio", "0"], "crowd.site.ratio = 0"),
     ] {
         let output = replay(&wrong, &[&path], b"");
         assert_eq!(output.status.code(), Some(2));

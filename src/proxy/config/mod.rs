@@ -113,7 +113,7 @@ impl fmt::Display for Config {
         f.write_str(HEAD)?;
         print::section(f, "server", &self.server)?;
         print::section(f, "origin", &self.origin)?;
-        print::section(f, "crowd", &self.crowd)?;
+        print::section_without(f, "crowd", &self.crowd, "site")?;
         print::section(f, "crowd.site", &self.crowd.site)?;
         print::section(f, "content", &self.content)?;
         print::section(f, "carry", &self.carry)?;
@@ -224,6 +224,7 @@ mod tests {
         other.state.file = Some("/var/lib/flashback/state.json".into());
         other.webhook.url = Some("https://scaler.example/crowds?site=1".parse().expect("a URL"));
         other.webhook.secret_file = Some("/etc/flashback/webhook.secret".into());
+        other.crowd.site.ratio = 7.0;
         other.origin.uplink = Some("1500kbit".parse().expect("a rate"));
         other.notice.texts.insert(
             "nl".to_owned(),
@@ -282,6 +283,7 @@ mod tests {
             ("[origin]\nuplink = \"fast\"", "fast"),
             ("[origin]\nhead_timeout = \"0s\"", "origin.head_timeout"),
             ("[notice.texts.de]\ncarried = \"Getragen.\"", "figures"),
+            ("[crowd.site]\nratio = 0.5", "crowd.site.ratio = 0.5"),
             ("[carry]\nengage_at = -1.0", "engage_at = -1"),
             ("[state]\nevery = \"10ms\"", "10ms"),
             ("[webhook]\nurl = \"http://a/\"", "webhook.secret_file"),
