@@ -483,15 +483,14 @@ fn a_simulated_crowd_comes_as_a_log_says_and_what_is_beside_it_is_told() {
             "{report}"
         );
     }
-    let (code, out, error) = ended(&[
-        "simulate",
-        "--load",
-        "2,8",
-        "--visitors",
-        "40",
-        "--understating",
-        "0.3",
-    ]);
+    let flags = "--visitors 40 --understating 0.3 --load";
+    let of = |more: &str| {
+        let arguments = format!("simulate {flags} {more}");
+        ended(&arguments.split(' ').collect::<Vec<_>>())
+    };
+    let (code, out, _) = of("8");
+    assert!(code == 0 && out.contains("nobody arrived at full load"), "{out}");
+    let (code, out, error) = of("2,8 --arrivals poisson");
     assert_eq!(code, 0, "{error}");
     for told in [
         "a doubling of the load, from 2 to 8, costs",
