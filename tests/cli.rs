@@ -471,7 +471,7 @@ fn a_simulated_crowd_comes_as_a_log_says_and_what_is_beside_it_is_told() {
             "--beside",
             "--liars",
             "0.05",
-            "--log",
+            "--log-file",
             file.path(),
         ];
         let (code, out, error) = ended(&[&begin, more].concat());
@@ -483,15 +483,14 @@ fn a_simulated_crowd_comes_as_a_log_says_and_what_is_beside_it_is_told() {
             "{report}"
         );
     }
-    let (code, out, error) = ended(&[
-        "simulate",
-        "--load",
-        "2,8",
-        "--visitors",
-        "40",
-        "--understating",
-        "0.3",
-    ]);
+    let flags = "--visitors 40 --understating 0.3 --load";
+    let of = |more: &str| {
+        let arguments = format!("simulate {flags} {more}");
+        ended(&arguments.split(' ').collect::<Vec<_>>())
+    };
+    let (code, out, _) = of("8");
+    assert!(code == 0 && out.contains("nobody arrived at full load"), "{out}");
+    let (code, out, error) = of("2,8 --arrivals poisson");
     assert_eq!(code, 0, "{error}");
     for told in [
         "a doubling of the load, from 2 to 8, costs",
@@ -511,9 +510,9 @@ fn what_cannot_be_simulated_is_named() {
         (&["--load", "0"], "load of 0"),
         (&["--visitors", "0"], "0"),
         (&["--free-riders", "0.6", "--liars", "0.6"], "1.2"),
-        (&["--arrivals", "log"], "--log FILE"),
-        (&["--arrivals", "log", "--log", empty.path()], "no request"),
-        (&["--log", empty.path()], "--arrivals log"),
+        (&["--arrivals", "log"], "--log-file FILE"),
+        (&["--arrivals", "log", "--log-file", empty.path()], "no request"),
+        (&["--log-file", empty.path()], "--arrivals log"),
     ] {
         let (code, _, error) = ended(&[&["simulate"], arguments].concat());
         assert_eq!(code, 2, "{arguments:?}: {error}");

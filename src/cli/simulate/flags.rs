@@ -51,9 +51,9 @@ pub(in crate::cli) struct Simulate {
     arrivals: Pattern,
     /// With --arrivals log: an access log (Common, Combined; plain, .gz, .zst), or a file of seconds, one a line.
     #[arg(long, value_name = "FILE")]
-    log: Option<PathBuf>,
+    log_file: Option<PathBuf>,
     /// With --arrivals log: the path whose requests are the visitors. Without it the one that is most asked for.
-    #[arg(long, value_name = "PATH", requires = "log")]
+    #[arg(long, value_name = "PATH", requires = "log_file")]
     log_path: Option<String>,
     /// Arrival rate x page / origin uplink: at 1 the origin alone is saturated. Several are simulated one after the other.
     #[arg(long, value_name = "L", default_value = "4", value_delimiter = ',')]
@@ -116,7 +116,7 @@ enum Pattern {
     Poisson,
     /// At once; needs --visitors.
     All,
-    /// As in a log; needs --log.
+    /// As in a log; needs --log-file.
     Log,
 }
 
@@ -147,10 +147,12 @@ impl Simulate {
     }
 
     fn arrivals(&self) -> anyhow::Result<Arrivals> {
-        Ok(match (self.arrivals, &self.log) {
+        Ok(match (self.arrivals, &self.log_file) {
             (Pattern::Log, Some(file)) => Arrivals::Log(log::times(file, self.log_path.as_deref())?),
-            (Pattern::Log, None) => return Err(Usage("--arrivals log needs --log FILE".to_owned()).into()),
-            (_, Some(_)) => return Err(Usage("--log is for --arrivals log".to_owned()).into()),
+            (Pattern::Log, None) => {
+                return Err(Usage("--arrivals log needs --log-file FILE".to_owned()).into());
+            }
+            (_, Some(_)) => return Err(Usage("--log-file is for --arrivals log".to_owned()).into()),
             (Pattern::Flash, None) => Arrivals::Flash,
             (Pattern::Poisson, None) => Arrivals::Poisson,
             (Pattern::All, None) => Arrivals::All,

@@ -51,6 +51,12 @@ pub(super) fn remarks(points: &[Point]) -> Vec<String> {
 fn of_one(point: &Point) -> Vec<String> {
     let report = &point.report;
     let mut remarks = Vec::new();
+    if report.measured == 0 {
+        remarks.push(format!(
+            "load {}: nobody arrived at full load, so nobody was measured: leave --visitors out, or let them arrive otherwise",
+            report.load
+        ));
+    }
     if let Some(selfish) = report.understating {
         let gain = ratio(report.seconds.p50, selfish.p50)
             .map_or_else(String::new, |ratio| format!(": {:+.1} %", (ratio - 1.0) * 100.0));
