@@ -39,7 +39,7 @@ export function askAll(of: Swarm, now: number): void {
 function ask(of: Swarm, them: Neighbour, now: number): void {
   const open = unassigned(of).filter((chunk) => them.held.has(chunk));
   const rest = open.filter((chunk) => !of.spare.includes(chunk));
-  const chunk = whichChunk(rest.length ? rest : open, (one) => holders(of, one), of.chance) ?? takeOver(of, them, now)!;
+  const chunk = whichChunk(rest.length ? rest : open, (one) => holders(of, one), of.chance)!;
   // None of them, if there is none to choose.
   const entry = of.wanted.get(chunk);
   if (!entry) return;

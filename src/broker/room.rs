@@ -235,15 +235,13 @@ impl Room {
                 break;
             }
             let other = self.places[place];
-            let Some(them) = self.visitors.get(&other) else {
-                continue;
-            };
-            if them.is_open(self.rules.links) && other != id && !visitor.knows(other) {
-                if them.is_suspect() {
-                    suspects.push(other);
-                } else {
-                    chosen.push(other);
-                }
+            let them = self.visitors.get(&other);
+            let fits =
+                them.filter(|them| them.is_open(self.rules.links) && other != id && !visitor.knows(other));
+            match fits.map(Visitor::is_suspect) {
+                Some(true) => suspects.push(other),
+                Some(false) => chosen.push(other),
+                None => {}
             }
         }
         // Who was accused at all is introduced if there is nobody else: one liar must not make anybody lonely.
