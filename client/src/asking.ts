@@ -1,6 +1,7 @@
 /**
  * The asking side of the exchange: one chunk at a time of each neighbour, verified block by block, resumed elsewhere when
- * it stalls. Pure part of `exchange.ts`, twin of `src/swarm/asking.rs`.
+ * it stalls. Pure part of `exchange.ts`, twin of `src/swarm/asking.rs`, without its taking over of what was not begun: the script's
+ * budget is full.
  */
 import { add, begin, complete } from "./chunk";
 import { Fault } from "./fault";
@@ -8,7 +9,7 @@ import { described } from "./manifest";
 import { Kind, type Message } from "./message";
 import { Bringer, trustsUs, type Neighbour } from "./neighbour";
 import { whichChunk } from "./roulette";
-import { RETRY, TAKE_OVER } from "./rules";
+import { RETRY } from "./rules";
 import { accuse, forget, keep, linked, say, stated, type Swarm } from "./state";
 
 /** Asks that may be open, or cancelled and unanswered: one who lets more pile up is not asked again. */
@@ -51,15 +52,6 @@ function ask(of: Swarm, them: Neighbour, now: number): void {
     say(of, them, { kind: Kind.Ask, credit: stated(of), chunk, block: of.partials.get(chunk)?.next ?? 0 });
   }
   them.stale = undefined;
-}
-
-/** A chunk that another was asked for and has not begun to send: this one has nothing else to give. */
-function takeOver(of: Swarm, them: Neighbour, now: number): number | undefined {
-  const slow = linked(of).find(({ ask, sending }) => ask && sending !== ask.chunk && now - ask.heard >= TAKE_OVER && them.held.has(ask.chunk));
-  if (!slow) return;
-  slow.stale = slow.ask?.chunk;
-  slow.ask = undefined;
-  return slow.stale;
 }
 
 /** The most urgent chunks that nobody brings. */

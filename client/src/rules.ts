@@ -17,9 +17,8 @@ export const SPONSOR = 16 * 1024;
 /** Chunks from which on a stranger whom a neighbour introduced has to give first; below which we say that we have no credit. */
 export const SETTLED = 16;
 export const POOR = 6;
-/** How long without a useful byte until a chunk is asked of another neighbour; of one who has nothing else to give, unbegun. */
+/** How long without a useful byte until a chunk is asked of another neighbour. */
 export const RETRY = 750;
-export const TAKE_OVER = 150;
 /** How long a neighbour may be at its limit, and owe an answer, until it is let go. */
 export const EVICT = 500;
 /** How often neighbours are looked over, and told what is new. */
