@@ -45,6 +45,7 @@ function written(message: object, kinds: Record<number, string>): unknown {
     if (field === "digests") return [field, toHex(value as Uint8Array).match(/.{32}/g)];
     if (field === "fault") return [field, name(value as Fault)];
     if (field === "outcome") return [field, value === 0 ? "open" : "failed"];
+    if (field === "gives") return [field, value === 1];
     if (field === "body") return [field, writtenBody(value as Body)];
     return [field, value instanceof Uint8Array ? toHex(value) : value];
   });
@@ -85,6 +86,7 @@ function read(message: Record<string, unknown> & { type: string }, kinds: object
     if (field === "digests") return [field, fromHex((value as string[]).join(""))];
     if (field === "fault") return [field, Object.entries(Fault).find(([word]) => word.toLowerCase() === value)?.[1]];
     if (field === "outcome") return [field, value === "open" ? 0 : 1];
+    if (field === "gives") return [field, Number(value)];
     if (field === "body") return [field, readBody(value as { identity?: object; candidate?: object })];
     return [field, typeof value === "string" ? fromHex(value) : value];
   });
