@@ -20,7 +20,7 @@ export const POOR = 6;
 /** How long without a useful byte until a chunk is asked of another neighbour. */
 export const RETRY = 750;
 /** How long a neighbour may be at its limit, and owe an answer, until it is let go. */
-export const EVICT = 500;
+export const EVICT = 1000;
 /** How often neighbours are looked over, and told what is new. */
 export const LOOK = 250;
 /** How long a link may be silent before its Hello. */

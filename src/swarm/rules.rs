@@ -78,7 +78,7 @@ impl Default for Rules {
             retry: Duration::from_millis(750),
             take_over: Duration::from_millis(150),
             prove: Duration::from_millis(1500),
-            evict: Duration::from_millis(500),
+            evict: Duration::from_secs(1),
             announce: Duration::from_millis(400),
             look: Duration::from_millis(250),
             greeting: Duration::from_secs(5),
