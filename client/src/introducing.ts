@@ -6,7 +6,7 @@ import { Part } from "./body";
 import { Kind, SEEK_MOST, type Message } from "./message";
 import { neighbour, type Neighbour } from "./neighbour";
 import { reachable } from "./reach";
-import { LINKS, LINKS_MAX, MEET, SEEK, SETTLED, TRUST, TRUST_GIVER, UNSOUGHT } from "./rules";
+import { LINKS, LINKS_MAX, MEET, SEEK, TRUST, TRUST_GIVER, UNSOUGHT } from "./rules";
 import { Talk } from "./signal";
 import { linked, say, tell, type Swarm } from "./state";
 import { Out } from "./step";
@@ -67,9 +67,8 @@ export function introduced(of: Swarm, by: Neighbour, { visitor, gives }: Message
     of.counted = now;
     of.met = 0;
   }
-  // A stranger gets as little as the broker's, and of one who does not need it nothing at all: free riders live on links.
-  const first = gives ? TRUST_GIVER : of.held.size < SETTLED ? TRUST : 0;
-  if (of.met++ < UNSOUGHT) meet(of, visitor, by.link, first);
+  // A stranger gets as little as the broker's: free riders live on links.
+  if (of.met++ < UNSOUGHT) meet(of, visitor, by.link, gives ? TRUST_GIVER : TRUST);
   return false;
 }
 

@@ -14,8 +14,7 @@ export const TRUST = 1024;
 export const TRUST_GIVER = 16 * 1024;
 export const TRUST_MAX = 32 * 1024;
 export const SPONSOR = 16 * 1024;
-/** Chunks from which on a stranger whom a neighbour introduced has to give first; below which we say that we have no credit. */
-export const SETTLED = 16;
+/** Chunks below which we say that we have no credit. */
 export const POOR = 6;
 /** How long without a useful byte until a chunk is asked of another neighbour. */
 export const RETRY = 750;
