@@ -10,7 +10,7 @@ use std::{
 };
 
 use foldhash::fast::FixedState;
-use rand::{Rng, RngExt, seq::IndexedRandom};
+use rand::{Rng, RngExt};
 use smallvec::SmallVec;
 
 /// The visitors of one page, and what the origin has for them.
@@ -93,7 +93,6 @@ impl Valve {
                 let chunk = wished.or_else(|| self.least_sent(whole, random))?;
                 self.seeds.pop_front();
                 self.count(visitor, chunk);
-                self.presume(visitor, whole, random);
                 return Some((visitor, chunk));
             }
             self.seeds.pop_front();
@@ -120,22 +119,6 @@ impl Valve {
         if let Some(them) = self.subscribers.get_mut(&visitor) {
             them.busy = false;
             self.rank(visitor);
-        }
-    }
-
-    /// A newcomer whose wishes are still on their way lacks everything: if the origin has time it need not wait for them.
-    fn presume(&mut self, visitor: u32, whole: &[Range<u32>], random: &mut impl Rng) {
-        let presumed: SmallVec<[u32; 4]> = (0..PRESUMED)
-            .filter_map(|_| {
-                let run = whole.choose(random)?;
-                (!run.is_empty()).then(|| random.random_range(run.clone()))
-            })
-            .collect();
-        if let Some(them) = self.subscribers.get_mut(&visitor)
-            && them.spare.is_empty()
-        {
-            them.spare = presumed;
-            them.spare.retain(|chunk| !them.lately.contains(chunk));
         }
     }
 
@@ -201,8 +184,6 @@ impl Valve {
 
 /// Odd, so that it is a permutation; 2^32 divided by the golden ratio.
 const SCATTER: u32 = 0x9e37_79b9;
-/// Chunks of which the first leaves right behind the seed: a round trip's worth of a fast downlink.
-const PRESUMED: usize = 3;
 /// Twice what may be wished for at once.
 const LATELY: usize = 8;
 
@@ -280,23 +261,6 @@ mod tests {
             "what was just sent is not sent again: {next:?}"
         );
         assert!(next.contains(&Some((2, 8))), "{next:?}");
-    }
-
-    #[test]
-    fn a_newcomer_lacks_everything_until_it_says_what() {
-        let (mut valve, mut random) = (crowd(2, true), random());
-        let whole = 0..40;
-        let mut seed = |valve: &mut Valve| valve.seed(std::slice::from_ref(&whole), nobody, &mut random);
-        let (_, first) = seed(&mut valve).expect("a seed");
-        valve.took(1);
-        let (to, chunk) = valve.spare(false, |_| true).expect("more of the page");
-        assert!(to == 1 && chunk != first && whole.contains(&chunk));
-        valve.wish(2, [7, 8].into_iter().collect());
-        seed(&mut valve);
-        valve.took(1);
-        valve.took(2);
-        let next: Vec<_> = std::iter::from_fn(|| valve.spare(false, |visitor| visitor == 2)).collect();
-        assert!(matches!(next[..], [(2, 7 | 8)]), "{next:?}");
     }
 
     #[test]
