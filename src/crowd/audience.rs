@@ -37,12 +37,13 @@ impl Audience {
     }
 
     /// Counts many requests at once: those of the whole site.
-    pub(super) fn absorb(&mut self, requests: u32, clients: &Clients) {
+    pub(super) fn absorb(&mut self, requests: u32, seen: &Seen) {
         if self.newer.requests >= SAMPLE {
             self.turn(self.began);
         }
         self.newer.requests = self.newer.requests.saturating_add(requests);
-        self.newer.clients.merge(clients);
+        self.newer.clients.merge(&seen.clients);
+        self.referrers.merge(&seen.referrers);
     }
 
     /// Lets go of what is older than two spans.
@@ -80,6 +81,20 @@ impl Audience {
     fn turn(&mut self, epoch: u32) {
         self.older = std::mem::take(&mut self.newer);
         self.began = epoch;
+    }
+}
+
+/// Who made requests that somebody else counts.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) clients: Clients,
+    pub(super) referrers: Referrers,
+}
+
+impl Seen {
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.clients.merge(&other.clients);
+        self.referrers.merge(&other.referrers);
     }
 }
 

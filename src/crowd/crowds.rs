@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::{
-    Change, Crowd, ForceError, Key, Memory, Mode, Settings, SettingsError, State, Time, audience::Clients,
+    Change, Crowd, ForceError, Key, Memory, Mode, Settings, SettingsError, State, Time, audience::Seen,
     clock::Clock, grid::Moment, page::Page, pins::Pins, plan::Plan, shard::Shard, site::Site,
 };
 
@@ -115,7 +115,8 @@ impl Crowds {
         let shard = &mut *guard;
         shard.site.add(now.epoch, 1);
         if self.site.is_watched() {
-            shard.site.meet(self.plan.naming.client(sighting.client));
+            let client = self.plan.naming.client(sighting.client);
+            shard.site.meet(client, sighting.referrer);
         }
         let mut change = None;
         let mut attend = |mut page: Page<'_>, due| {
@@ -340,15 +341,15 @@ impl Crowds {
     /// Gathers the shards' counts of whole epochs and judges the site by them.
     fn judge_site(&self, now: Moment) {
         let mut epochs = BTreeMap::<u32, u32>::new();
-        let mut clients = Clients::new();
+        let mut seen = Seen::default();
         for shard in &self.shards {
-            let (counts, seen) = lock(shard).site.take(now.epoch);
-            clients.merge(&seen);
+            let (counts, theirs) = lock(shard).site.take(now.epoch);
+            seen.merge(&theirs);
             for (epoch, count) in counts {
                 *epochs.entry(epoch).or_default() += count;
             }
         }
-        let changes = self.site.judge(now.at, &self.plan.grid, epochs, &clients);
+        let changes = self.site.judge(now.at, &self.plan.grid, epochs, &seen);
         changes.into_iter().flatten().for_each(|change| self.tell(change));
     }
 }

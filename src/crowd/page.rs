@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Change, Crowd, Mode, Rule, Settings, State,
-    audience::{Audience, Clients},
+    audience::{Audience, Seen},
     baseline::Baseline,
     epoch::{HALVES, Series},
     front::Front,
@@ -96,9 +96,9 @@ impl Page<'_> {
     }
 
     /// The clients of requests counted by [`Track::observe_many`].
-    pub(super) fn meet(&mut self, requests: u32, clients: &Clients) {
+    pub(super) fn meet(&mut self, requests: u32, seen: &Seen) {
         if let Some(audience) = &mut self.track.audience {
-            audience.absorb(requests, clients);
+            audience.absorb(requests, seen);
         }
     }
 

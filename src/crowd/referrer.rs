@@ -1,5 +1,7 @@
 //! The hosts that send a page its visitors: the eight that matter, however many a stranger names.
 
+use std::cmp::Reverse;
+
 /// Counts of referring hosts, after Misra and Gries: whoever sent more than a ninth of the requests is in it.
 #[derive(Debug, Default)]
 pub(super) struct Referrers {
@@ -11,8 +13,7 @@ impl Referrers {
     /// Counts a request, with the Referer it carried.
     pub(super) fn add(&mut self, referrer: Option<&str>) {
         if self.requests >= MEMORY {
-            self.requests /= 2;
-            self.hosts.iter_mut().for_each(|(_, count)| *count /= 2);
+            self.age();
         }
         self.requests += 1;
         let Some(host) = referrer.and_then(host) else {
@@ -34,6 +35,25 @@ impl Referrers {
         }
     }
 
+    /// Counts what another has counted. The sums are bounded as the counts are: the smallest of both are taken from all.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        for (host, count) in &other.hosts {
+            match self.hosts.iter_mut().find(|(known, _)| known == host) {
+                Some((_, sum)) => *sum = sum.saturating_add(*count),
+                None => self.hosts.push((host.clone(), *count)),
+            }
+        }
+        self.hosts.sort_by_key(|(_, count)| Reverse(*count));
+        let least = self.hosts.get(HOSTS).map_or(0, |(_, count)| *count);
+        self.hosts.truncate(HOSTS);
+        self.hosts.iter_mut().for_each(|(_, count)| *count -= least);
+        self.hosts.retain(|(_, count)| *count > 0);
+        while self.requests >= MEMORY {
+            self.age();
+        }
+    }
+
     /// The hosts with their shares of all requests, largest first. What is missing to 1 came directly or from others.
     pub(super) fn top(&self) -> Vec<(Box<str>, f64)> {
         let total = f64::from(self.requests.max(1));
@@ -44,6 +64,13 @@ impl Referrers {
             .collect();
         top.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         top
+    }
+}
+
+impl Referrers {
+    fn age(&mut self) {
+        self.requests /= 2;
+        self.hosts.iter_mut().for_each(|(_, count)| *count /= 2);
     }
 }
 
@@ -98,6 +125,19 @@ mod tests {
             referrers.add(None);
             referrers.add(Some(&format!("https://h{number}.example/")));
         }
+        // What several counted is as good as what one did.
+        let mut parts: [Referrers; 3] = Default::default();
+        for number in 0..3_000 {
+            let part = &mut parts[number % 3];
+            part.add(Some("https://t.co/x"));
+            part.add(Some(&format!("https://h{number}.example/")));
+        }
+        let mut sum = Referrers::default();
+        parts.iter().for_each(|part| sum.merge(part));
+        let together = sum.top();
+        assert!(together.len() <= HOSTS && sum.requests < MEMORY);
+        assert_eq!(&*together[0].0, "t.co");
+        assert!((0.3..=0.51).contains(&together[0].1), "{together:?}");
         let top = referrers.top();
         assert!(top.len() <= HOSTS);
         assert_eq!(&*top[0].0, "t.co");

@@ -4,7 +4,7 @@ use hashbrown::HashTable;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 use super::{
-    Key, State, audience::Clients, front::Front, grid::Moment, page::Page, plan::Plan, sketch::Sketch,
+    Key, State, audience::Seen, front::Front, grid::Moment, page::Page, plan::Plan, sketch::Sketch,
     track::Track,
 };
 
@@ -191,12 +191,13 @@ fn track(tracks: &mut [Vec<Track>], place: usize) -> &mut Track {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     epochs: Vec<(u32, u32)>,
-    clients: Clients,
+    seen: Seen,
 }
 
 impl Tally {
-    pub(super) fn meet(&mut self, client: u64) {
-        self.clients.insert_hash(client);
+    pub(super) fn meet(&mut self, client: u64, referrer: Option<&str>) {
+        self.seen.clients.insert_hash(client);
+        self.seen.referrers.add(referrer);
     }
 
     pub(super) fn add(&mut self, epoch: u32, requests: u32) {
@@ -207,13 +208,13 @@ impl Tally {
         }
     }
 
-    /// Takes what lies before an epoch, and the clients of all of it.
-    pub(super) fn take(&mut self, before: u32) -> (Vec<(u32, u32)>, Clients) {
+    /// Takes what lies before an epoch, and who made all of it.
+    pub(super) fn take(&mut self, before: u32) -> (Vec<(u32, u32)>, Seen) {
         let split = self.epochs.partition_point(|(epoch, _)| *epoch < before);
         let rest = self.epochs.split_off(split);
         (
             std::mem::replace(&mut self.epochs, rest),
-            std::mem::take(&mut self.clients),
+            std::mem::take(&mut self.seen),
         )
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Change, Crowd, Key, Settings, Time,
-    audience::Clients,
+    audience::Seen,
     front::Front,
     grid::{Grid, Moment},
     page::Page,
@@ -68,13 +68,13 @@ impl Site {
         due
     }
 
-    /// Counts requests by epochs that are over, on the pages' grid, and the clients that were gathered meanwhile.
+    /// Counts requests by epochs that are over, on the pages' grid, and who was gathered meanwhile.
     pub(super) fn judge(
         &self,
         now: Time,
         grid: &Grid,
         epochs: BTreeMap<u32, u32>,
-        clients: &Clients,
+        seen: &Seen,
     ) -> [Option<Change>; 2] {
         let plan = &self.plan;
         let now = self.moment(now);
@@ -87,7 +87,7 @@ impl Site {
         }
         // Requests whose clients nobody gathered say nothing of them.
         if self.is_watched() {
-            page.meet(requests, clients);
+            page.meet(requests, seen);
         }
         let judged = page.judge(plan, now, |_| true);
         let settled = page.settle(plan, now);

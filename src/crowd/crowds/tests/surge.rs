@@ -109,6 +109,8 @@ fn the_site_is_a_crowd_of_many_objects() {
         crowds.tick(at(f64::from(second) + 1.0));
         for change in crowds.changes() {
             assert!(change.key.is_site() && change.to == State::Hot, "{change:?}");
+            let (host, share) = &change.referrers[0];
+            assert!(&**host == "news.example" && *share > 0.99, "{change:?}");
             assert_eq!(hot.replace(second), None);
         }
     }
