@@ -1013,6 +1013,11 @@ fn a_neighbours_word_is_worth_a_seed_and_a_stranger_little() {
         "two newcomers: one has to begin"
     );
     assert_eq!(given_to_a_stranger(false, 1), 0, "who has chunks can wait");
+    assert_eq!(
+        given_to_a_stranger(true, 1),
+        0,
+        "the word of one who gave nothing"
+    );
 }
 
 #[test]

@@ -67,8 +67,8 @@ export function introduced(of: Swarm, by: Neighbour, { visitor, gives }: Message
     of.counted = now;
     of.met = 0;
   }
-  // A stranger gets as little as the broker's: free riders live on links.
-  if (of.met++ < UNSOUGHT) meet(of, visitor, by.link, gives ? TRUST_GIVER : TRUST);
+  // A stranger gets as little as the broker's: free riders live on links, and would vouch for each other.
+  if (of.met++ < UNSOUGHT) meet(of, visitor, by.link, gives && by.got ? TRUST_GIVER : TRUST);
   return false;
 }
 

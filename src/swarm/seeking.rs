@@ -7,7 +7,7 @@ use rand::{RngExt, seq::IteratorRandom};
 use smallvec::SmallVec;
 
 use crate::swarm::{
-    Body, Message, Moment, Output, Payload, Rules, Said, Swarm,
+    Body, Message, Moment, Output, Pair, Payload, Rules, Said, Swarm,
     message::{Meet, Relayed, Seek, Signal},
     neighbour::{Mutual, Neighbour},
 };
@@ -229,17 +229,20 @@ impl<P: Payload> Swarm<P> {
     /// as little as the broker's, and of a visitor that does not need it nothing at all: free riders live on links.
     fn vouched(&self, by: u32, gives: bool) -> Mutual {
         let rules = &self.rules;
-        let stranger = if self.held.count() < rules.settled {
-            rules.trust
-        } else {
-            0
-        };
-        let given = self
+        let newcomer = self.held.count() < rules.settled;
+        let stranger = if newcomer { rules.trust } else { 0 };
+        let pair = self
             .place(by)
-            .is_some_and(|place| self.neighbours[place].pair.given > 0);
+            .map_or_else(Pair::default, |place| self.neighbours[place].pair);
+        // Whoever is not new has been given something by those whose word counts: free riders would vouch for each other.
+        let vouched = gives && (newcomer || pair.received > 0);
         Mutual {
-            theirs: if gives { rules.trust_giver } else { stranger },
-            ours: if given { rules.trust_giver } else { rules.trust },
+            theirs: if vouched { rules.trust_giver } else { stranger },
+            ours: if pair.given > 0 {
+                rules.trust_giver
+            } else {
+                rules.trust
+            },
         }
     }
 
