@@ -24,6 +24,8 @@ import { In, type Input, type Output, type Told } from "./step";
 
 /** So many times longer is one borne with that gave something before: it may have others to give to, and a slow uplink. */
 const KNOWN = 8;
+/** And one that gave nothing yet, a little: it may have lost a link, and be busy. With once, one seed in forty accused an honest one. */
+const UNKNOWN = 2;
 /** New chunks that are told of at once. */
 const NEWS = 4;
 /** Messages of one neighbour between two looks, blocks not counted: on a link of 100 Mbit/s an honest one says 190. */
@@ -155,7 +157,7 @@ function letGo(of: Swarm, now: number): void {
     them.words = 0;
     const limit = them.wish && them.ask && balance(them) + BLOCK > trust(them);
     them.limit = limit ? (them.limit ?? now) : undefined;
-    if (limit && now - them.limit! >= (them.got > 0 ? EVICT * KNOWN : EVICT)) accuse(of, them, Fault.Taker, them.got === 0);
+    if (limit && now - them.limit! >= EVICT * (them.got > 0 ? KNOWN : UNKNOWN)) accuse(of, them, Fault.Taker, them.got === 0);
     else if (!them.greeted && now - them.opened! >= GREETING) accuse(of, them, Fault.Order, false);
   }
 }
