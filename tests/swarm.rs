@@ -84,6 +84,14 @@ fn hello(id: u32) -> Message {
     Message::Hello(Hello { room: ROOM, id })
 }
 
+/// An introduction of one whom the introducer got nothing of.
+fn meet(visitor: u32) -> Message {
+    Message::Meet(Meet {
+        visitor,
+        gives: false,
+    })
+}
+
 fn asked(outputs: &[Output]) -> Option<u32> {
     outputs.iter().find_map(|output| match output {
         Output::Send(2, Message::Ask(ask)) => Some(ask.chunk),
@@ -682,26 +690,8 @@ fn what_was_relayed_is_never_relayed_again() {
         swarm.handle(Input::Heard(seeker, seek_for(4, [])), now);
     }
     for (by, from) in [(2, 3), (3, 2), (2, 4), (4, 3)] {
-        swarm.handle(
-            Input::Heard(
-                by,
-                Message::Meet(Meet {
-                    visitor: from,
-                    gives: false,
-                }),
-            ),
-            now,
-        );
-        swarm.handle(
-            Input::Heard(
-                by,
-                Message::Meet(Meet {
-                    visitor: 50 + from,
-                    gives: false,
-                }),
-            ),
-            now,
-        );
+        swarm.handle(Input::Heard(by, meet(from)), now);
+        swarm.handle(Input::Heard(by, meet(50 + from)), now);
     }
     said(&mut swarm);
     for (by, from) in [(2, 3), (3, 2), (2, 4), (4, 3), (2, 53), (3, 52), (2, 1)] {
@@ -747,16 +737,7 @@ fn a_flood_of_seeks_introduces_few() {
 fn a_flood_of_meets_costs_no_more_connections_than_there_may_be_links() {
     let mut swarm = among(2..=3);
     for visitor in 100..500 {
-        swarm.handle(
-            Input::Heard(
-                3,
-                Message::Meet(Meet {
-                    visitor,
-                    gives: false,
-                }),
-            ),
-            Moment::default(),
-        );
+        swarm.handle(Input::Heard(3, meet(visitor)), Moment::default());
     }
     let outputs = said(&mut swarm);
     let meets = count(&outputs, |output| matches!(output, Output::Meet(_)));
@@ -772,16 +753,7 @@ fn a_flood_of_meets_costs_no_more_connections_than_there_may_be_links() {
     // Nor does it help to go on: so many in the time that an introduction is good, and no more.
     for visitor in 500..900 {
         let now = Moment::default().after(Rules::default().silence);
-        swarm.handle(
-            Input::Heard(
-                3,
-                Message::Meet(Meet {
-                    visitor,
-                    gives: false,
-                }),
-            ),
-            now,
-        );
+        swarm.handle(Input::Heard(3, meet(visitor)), now);
     }
     let more = count(&said(&mut swarm), |output| matches!(output, Output::Meet(_)));
     let (sought, unsought) = (4, usize::from(Rules::default().unsought));
@@ -839,16 +811,7 @@ fn what_nobody_introduced_is_dropped_in_silence() {
         assert_eq!(said(&mut swarm), [], "{message:?}");
     }
     // Introduced by one, spoken for by another.
-    swarm.handle(
-        Input::Heard(
-            2,
-            Message::Meet(Meet {
-                visitor: 99,
-                gives: false,
-            }),
-        ),
-        now,
-    );
+    swarm.handle(Input::Heard(2, meet(99)), now);
     assert_eq!(said(&mut swarm), [Output::Meet(99)]);
     swarm.handle(Input::Heard(3, relayed(99)), now);
     assert_eq!(said(&mut swarm), []);
@@ -890,16 +853,7 @@ fn two_visitors_with_one_id_are_met_once_and_the_false_one_is_dropped() {
     let now = Moment::default();
     let mut swarm = among(2..=3);
     for by in [2, 3, 2] {
-        swarm.handle(
-            Input::Heard(
-                by,
-                Message::Meet(Meet {
-                    visitor: 9,
-                    gives: false,
-                }),
-            ),
-            now,
-        );
+        swarm.handle(Input::Heard(by, meet(9)), now);
     }
     let outputs = said(&mut swarm);
     assert_eq!(
@@ -917,16 +871,7 @@ fn two_visitors_with_one_id_are_met_once_and_the_false_one_is_dropped() {
     assert!(said(&mut swarm).contains(&drop));
     // It was let go, and is not met again; nor is the visitor itself, nor a neighbour.
     for visitor in [9, 1, 2] {
-        swarm.handle(
-            Input::Heard(
-                3,
-                Message::Meet(Meet {
-                    visitor,
-                    gives: false,
-                }),
-            ),
-            now,
-        );
+        swarm.handle(Input::Heard(3, meet(visitor)), now);
         assert_eq!(said(&mut swarm), []);
     }
 }
