@@ -14,8 +14,8 @@ pub struct Rules {
     pub links_max: u8,
     /// Bytes that a neighbour may owe before it has given any: what a free rider gets of us.
     pub trust: u32,
-    /// Bytes that it may owe so if a neighbour that got something of it introduces it: newcomers, who have a seed and nothing else,
-    /// need not wait for each block to be repaid. With 1 KiB a page takes 4 % longer at load 32.
+    /// Bytes that it may owe so if it is introduced by a neighbour that got something of it, and that gave to us or we are new:
+    /// newcomers, who have a seed and nothing else, need not wait for each block to be repaid.
     pub trust_giver: u32,
     /// Chunks from which on a visitor gives nothing first to one whom a neighbour introduces and nobody vouches for: it can wait
     /// for whoever gives. With `trust` for all, 40 % of free riders cost half as much again.
