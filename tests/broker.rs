@@ -13,7 +13,7 @@ use std::{
 };
 
 use axum::body::Body;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode};
@@ -178,7 +178,7 @@ impl Visitor {
 }
 
 fn decode(token: &str) -> [u8; 29] {
-    URL_SAFE_NO_PAD.decode(token).unwrap().try_into().unwrap()
+    STANDARD_NO_PAD.decode(token).unwrap().try_into().unwrap()
 }
 
 fn identity() -> Signal {

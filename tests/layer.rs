@@ -15,7 +15,7 @@ use std::{
 use axum::{Router, body::Body, routing::get};
 use base64::{
     Engine,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
 };
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
@@ -642,7 +642,7 @@ async fn a_visitor_of_a_hot_page_is_sent_a_seed_that_the_manifest_names() {
         .into_client_request()
         .unwrap();
     let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
-    let token = URL_SAFE_NO_PAD.decode(told["token"].as_str().unwrap()).unwrap();
+    let token = STANDARD_NO_PAD.decode(told["token"].as_str().unwrap()).unwrap();
     let join = FromVisitor::Join {
         token: token.try_into().unwrap(),
     };

@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::{Router, response::Html, routing::get};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use futures_util::{SinkExt, StreamExt};
 use metrics_util::{
     CompositeKey, MetricKind,
@@ -197,7 +197,7 @@ fn token(html: &str) -> [u8; 29] {
         .nth(1)
         .expect("the page is carried");
     let json: serde_json::Value = serde_json::from_str(json.split("</script>").next().unwrap()).unwrap();
-    let token = URL_SAFE_NO_PAD.decode(json["token"].as_str().unwrap()).unwrap();
+    let token = STANDARD_NO_PAD.decode(json["token"].as_str().unwrap()).unwrap();
     token.try_into().unwrap()
 }
 

@@ -6,6 +6,7 @@ use std::{net::IpAddr, sync::LazyLock};
 use bytes::Bytes;
 use proptest::{prelude::*, sample::Index};
 use serde_json::Value;
+use smallvec::SmallVec;
 use tower_flashback::{
     broker::{
         RoomId,
@@ -22,8 +23,14 @@ use tower_flashback::{
 #[test]
 fn neighbours_speak_as_the_vectors_say() {
     for vector in vectors(include_str!("vectors/messages.json")) {
-        let decode = |bytes| Message::decode(Bytes::from(bytes));
-        check(&vector, decode, message, Message::encode);
+        let decode = |bytes| Message::decode_all(Bytes::from(bytes)).map(SmallVec::into_vec);
+        let read = |value: &Value| match value {
+            Value::Array(several) => several.iter().map(message).collect(),
+            one => vec![message(one)],
+        };
+        check(&vector, decode, read, |messages| {
+            messages.iter().flat_map(Message::encode).collect()
+        });
     }
 }
 
@@ -107,8 +114,8 @@ proptest! {
     fn what_is_read_would_be_written_just_so(pick: Index, edits in prop::collection::vec(edit(), 0..6)) {
         let mut bytes = wire(pick.get(well_formed()));
         edits.iter().for_each(|edit| edit.apply(&mut bytes));
-        if let Ok(message) = Message::decode(Bytes::from(bytes.clone())) {
-            prop_assert_eq!(message.encode(), &bytes[..]);
+        if let Ok(messages) = Message::decode_all(Bytes::from(bytes.clone())) {
+            prop_assert_eq!(messages.iter().flat_map(Message::encode).collect::<Vec<_>>(), &bytes[..]);
         }
         if let Ok(message) = FromVisitor::decode(&bytes) {
             prop_assert_eq!(message.encode(), &bytes[..]);

@@ -3,14 +3,15 @@
  * it stalls. Pure part of `exchange.ts`, twin of `src/swarm/asking.rs`, without its taking over of what was not begun: the script's
  * budget is full.
  */
-import { add, begin, complete } from "./chunk";
-import { Fault } from "./fault";
-import { described } from "./manifest";
-import { Kind, type Message } from "./message";
-import { Bringer, trustsUs, type Neighbour } from "./neighbour";
-import { whichChunk } from "./roulette";
-import { RETRY } from "./rules";
 import { accuse, forget, keep, linked, say, stated, type Swarm } from "./state";
+import { Fault } from "./fault";
+import { Kind, type Message } from "./message";
+import { RETRY } from "./rules";
+import { Bringer, trustsUs, type Neighbour } from "./neighbour";
+import { described } from "./manifest";
+import { whichChunk } from "./roulette";
+import { add, begin, complete } from "./chunk";
+import { news } from "./giving";
 
 /** Asks that may be open, or cancelled and unanswered: one who lets more pile up is not asked again. */
 const EXPECTED_MOST = 32;
@@ -49,7 +50,7 @@ function ask(of: Swarm, them: Neighbour, now: number): void {
   // What it was asked for already, it need not be told again.
   if (them.stale !== chunk) {
     them.expected.push(chunk);
-    say(of, them, { kind: Kind.Ask, credit: stated(of), chunk, block: of.partials.get(chunk)?.next ?? 0 });
+    say(of, them, { kind: Kind.Ask, credit: stated(of), chunk, block: of.partials.get(chunk)?.next ?? 0 }, ...news(of, them));
   }
   them.stale = undefined;
 }

@@ -2,9 +2,9 @@
  * A chunk in the making: the place where law 2 is kept. Nothing leaves here before it matched a digest that leads back to
  * the origin's. Pure.
  */
-import { BLOCK } from "./manifest";
 import { DIGEST, digest, matches } from "./sha256";
 import type { Held } from "./store";
+import { BLOCK } from "./manifest";
 import { join } from "./wire";
 
 /** Blocks arrive in order; `next` is the first that lacks, and where another neighbour takes over. */

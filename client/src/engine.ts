@@ -2,17 +2,17 @@
  * The visitor in the page: brings together the worker's requests, the swarm, its neighbours and the origin. Decides
  * nothing; it carries inputs to `exchange.ts` and does what comes out.
  */
-import { handle, poll } from "./exchange";
-import type { Ledger } from "./ledger";
-import { chunkLength, objectOf, type Manifest, type Page, type PageObject } from "./manifest";
-import { neighbourhood, type Neighbourhood } from "./neighbourhood";
-import { fetchChunks, fetchDigests } from "./origin";
 import type { Pull } from "./port";
-import { ahead, feed, tell, type Reader } from "./reader";
-import { LOOK } from "./rules";
-import { Talk } from "./signal";
-import { linked, swarm } from "./state";
+import { chunkLength, objectOf, type Manifest, type Page, type PageObject } from "./manifest";
+import type { Ledger } from "./ledger";
 import { In, Out, type Input, type Output } from "./step";
+import { fetchChunks, fetchDigests } from "./origin";
+import { LOOK } from "./rules";
+import { ahead, feed, tell, type Reader } from "./reader";
+import { Talk } from "./signal";
+import { handle, poll } from "./exchange";
+import { linked, swarm } from "./state";
+import { neighbourhood, type Neighbourhood } from "./neighbourhood";
 import { memory } from "./store";
 
 /** Bytes of verified chunks kept in memory. */
@@ -57,7 +57,8 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
   };
   const obey = (output: Output, now: number): void => {
     if (!("chunk" in output)) {
-      if (links?.obey(output) && output.kind === Out.Send) handle(exchange, { kind: In.Full, link: output.link, full: true }, now);
+      // Only what is sent to somebody can be too much.
+      if (links?.obey(output)) handle(exchange, { kind: In.Full, link: (output as Output & { kind: Out.Send }).link, full: true }, now);
       return;
     }
     // The exchange names no chunk that the manifest does not.

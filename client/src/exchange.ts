@@ -8,26 +8,24 @@
  * it, so whoever polls must send it.
  */
 import { askAll, block, expire, proof, refuse } from "./asking";
-import { Fault } from "./fault";
-import { announce, giveNext, greet, wish } from "./giving";
-import { BROKER, introduce, introduced, meet, relay, relayed, seek } from "./introducing";
-import { balance } from "./ledger";
-import { BLOCK, chunkCount } from "./manifest";
-import { decode, Kind, type Message } from "./message";
 import { trust, wanted, type Neighbour } from "./neighbour";
-import { spans } from "./ranges";
+import { In, type Input, type Output, type Told } from "./step";
+import { BLOCK, chunkCount } from "./manifest";
+import { Fault } from "./fault";
+import { decode, Kind, type Message } from "./message";
+import { accuse, JOIN_PATIENCE, leave, linked, type Swarm } from "./state";
+import { announce, giveNext, greet, wish } from "./giving";
 import { EVICT, GREETING, SEEK } from "./rules";
+import { spans } from "./ranges";
 import { ended, fetchAll, giveUp, reserve, take } from "./seeding";
 import { Talk } from "./signal";
-import { accuse, JOIN_PATIENCE, leave, linked, type Swarm } from "./state";
-import { In, type Input, type Output, type Told } from "./step";
+import { balance } from "./ledger";
+import { BROKER, introduce, introduced, meet, relay, relayed, seek } from "./introducing";
 
 /** So many times longer is one borne with that gave something before: it may have others to give to, and a slow uplink. */
 const KNOWN = 8;
 /** And one that gave nothing yet, a little: it may have lost a link, and be busy. With once, one seed in forty accused an honest one. */
 const UNKNOWN = 2;
-/** New chunks that are told of at once. */
-const NEWS = 4;
 /** Messages of one neighbour between two looks, blocks not counted: on a link of 100 Mbit/s an honest one says 190. */
 const WORDS_MOST = 500;
 
@@ -70,9 +68,8 @@ export function handle(of: Swarm, input: Input, now: number): void {
       // In this order: an ask that is taken elsewhere is not unanswered any more.
       letGo(of, now);
       expire(of, now);
+      announce(of);
   }
-  // With every look, and sooner where a fast link brings much: who does not know of it asks for the same.
-  if (input.kind === In.Tick || of.fresh.size >= NEWS) announce(of);
   seek(of, now);
   reserve(of);
   // Ahead of the asking: what the neighbours have failed for too long, they are not asked for again.
@@ -110,10 +107,14 @@ function told(of: Swarm, message: Told, now: number): void {
   }
 }
 
-/** Takes a message; true if there may be something to ask for now. */
+/** Takes a packet; true if there may be something to ask for now. */
 function hear(of: Swarm, them: Neighbour, bytes: Uint8Array, now: number): boolean {
-  const message = decode(bytes);
-  if (message.kind === 0) return accuse(of, them, message.fault);
+  const messages = decode(bytes);
+  // All of them are heard.
+  return "fault" in messages ? accuse(of, them, messages.fault) : messages.filter((one) => heard(of, them, one, now)).length > 0;
+}
+
+function heard(of: Swarm, them: Neighbour, message: Message, now: number): boolean {
   if ((message.kind === Kind.Hello) === them.greeted) return accuse(of, them, Fault.Order);
   if (message.kind !== Kind.Block && ++them.words > WORDS_MOST) return accuse(of, them, Fault.Flood);
   if ("credit" in message) them.credit = message.credit;

@@ -3,31 +3,29 @@
  * booked in the ledger before it goes. Pure part of `exchange.ts`, twin of `src/swarm/giving.rs`.
  */
 import { Fault } from "./fault";
-import { balance, give } from "./ledger";
-import { BLOCK, described } from "./manifest";
-import { Kind, type Message } from "./message";
-import { trust, type Neighbour } from "./neighbour";
-import { spansOf } from "./ranges";
-import { whom } from "./roulette";
 import { accuse, free, linked, say, stated, type Swarm } from "./state";
+import { whom } from "./roulette";
+import { balance, give } from "./ledger";
+import { spansOf } from "./ranges";
+import { trust, type Neighbour } from "./neighbour";
+import { Kind, VERSION, type Message } from "./message";
+import { BLOCK, described } from "./manifest";
 
 /** First words on a new link: who we are, and all that we hold. */
 export function greet(of: Swarm, them: Neighbour): void {
-  say(of, them, { kind: Kind.Hello, room: of.room, id: of.id });
-  have(of, them, of.held);
+  say(of, them, { kind: Kind.Hello, version: VERSION, room: of.room, id: of.id }, ...have(of, of.held));
 }
 
-/** Tells the neighbours what is new to them. */
+/** Tells those what is new to them who wait for nothing; who waits for an answer hears with it, for it asks no sooner. */
 export function announce(of: Swarm): void {
-  const fresh = [...of.fresh];
-  of.fresh.clear();
-  for (const them of linked(of)) {
-    have(
-      of,
-      them,
-      fresh.filter((chunk) => !them.held.has(chunk)),
-    );
-  }
+  for (const them of linked(of)) if (!them.wish) say(of, them, ...news(of, them));
+}
+
+/** What is new to a neighbour, to be told at once: with other words it costs next to nothing. */
+export function news(of: Swarm, { fresh }: Neighbour): Message[] {
+  const found = have(of, fresh);
+  fresh.clear();
+  return found;
 }
 
 /** Takes an Ask; true if its sender did wrong. One is outstanding per link: it goes on where the one before had come. */
@@ -58,7 +56,8 @@ export function giveNext(of: Swarm, now: number): void {
     // Law 3: booked before it goes. `taker` left nobody here who has not the credit, but the ledger decides.
     if (!give(of.ledger, them, bytes.length)) return;
     if (++wish.block * BLOCK >= held.bytes.length) them.wish = undefined;
-    say(of, them, { kind: Kind.Block, credit: stated(of), chunk, block, bytes });
+    // With it the news; a block goes to the end of its packet.
+    say(of, them, ...news(of, them), { kind: Kind.Block, credit: stated(of), chunk, block, bytes });
   }
 }
 
@@ -82,7 +81,7 @@ function mayGive(of: Swarm, them: Neighbour): boolean {
   return bytes <= free(of) && (balance(them) + bytes <= trust(them) || of.wanted.size === 0);
 }
 
-function have(of: Swarm, them: Neighbour, chunks: Iterable<number>): void {
+function have(of: Swarm, chunks: Iterable<number>): Message[] {
   const ranges = spansOf(chunks);
-  if (ranges.length > 0) say(of, them, { kind: Kind.Have, credit: stated(of), ranges });
+  return ranges.length > 0 ? [{ kind: Kind.Have, credit: stated(of), ranges }] : [];
 }

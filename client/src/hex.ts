@@ -9,9 +9,9 @@ export function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The bytes of base64 or base64url text, padded or not; throws on anything else. */
+/** The bytes of base64 text, padded or not; throws on anything else. */
 export function fromBase64(text: string): Uint8Array {
-  return fromAscii(atob(text.replaceAll("-", "+").replaceAll("_", "/")));
+  return fromAscii(atob(text));
 }
 
 /** The codes of characters below 256. */

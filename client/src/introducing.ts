@@ -2,14 +2,14 @@
  * Who meets whom: the broker introduces the first two, neighbours the rest. Asking for introductions, being introduced, and
  * introducing others (`docs/protocol.md`, introduced by a neighbour). Pure part of `exchange.ts`.
  */
-import { Part } from "./body";
+import { Out } from "./step";
 import { Kind, SEEK_MOST, type Message } from "./message";
-import { neighbour, type Neighbour } from "./neighbour";
-import { reachable } from "./reach";
 import { LINKS, LINKS_MAX, MEET, SEEK, TRUST, TRUST_GIVER, UNSOUGHT } from "./rules";
 import { Talk } from "./signal";
+import { Part } from "./body";
+import { reachable } from "./reach";
 import { linked, say, tell, type Swarm } from "./state";
-import { Out } from "./step";
+import { neighbour, type Neighbour } from "./neighbour";
 
 /** The broker, in the place of the neighbour who introduced somebody. */
 export const BROKER = -1;

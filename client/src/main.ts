@@ -3,13 +3,13 @@
  * (law 4): nothing throws, nothing is logged.
  */
 import { api, type State } from "./api";
+import { takeControl } from "./register";
 import { bridge, type Bridge } from "./bridge";
 import { engine, type Engine } from "./engine";
-import { mobile, prerendering, refusal } from "./guard";
 import { release } from "./hold";
 import type { Page } from "./manifest";
 import { readPage } from "./page";
-import { takeControl } from "./register";
+import { mobile, prerendering, refusal } from "./guard";
 
 // The address names the build; the panel must be of the same.
 const script = (document.currentScript as HTMLScriptElement | null)?.src ?? "";

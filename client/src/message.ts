@@ -4,11 +4,11 @@
  */
 import { body, type Body } from "./body";
 import { Fault } from "./fault";
-import { CREDIT_MOST } from "./ledger";
-import { BLOCK, BLOCKS } from "./manifest";
-import { spans, type Ranges } from "./ranges";
-import { DIGEST } from "./sha256";
 import { bytes, check, decodeAll, integer, join, many, oneOf, rest, varint, type Field, type Refused } from "./wire";
+import { BLOCK, BLOCKS } from "./manifest";
+import { CREDIT_MOST } from "./ledger";
+import { DIGEST } from "./sha256";
+import { spans, type Ranges } from "./ranges";
 
 /** The types; what no visitor says is none of them. */
 export enum Kind {
@@ -27,7 +27,7 @@ export enum Kind {
 
 /** Credit is in units of 2 KiB, `ranges` and `chunk` count chunks of the room, `block` counts within its chunk. */
 export type Message =
-  | { kind: Kind.Hello; room: Uint8Array; id: number }
+  | { kind: Kind.Hello; version: number; room: Uint8Array; id: number }
   | { kind: Kind.Have; credit: number; ranges: Ranges }
   | { kind: Kind.Ask; credit: number; chunk: number; block: number }
   | { kind: Kind.Cancel; chunk: number }
@@ -42,28 +42,24 @@ export type Message =
   | { kind: Kind.Signal; to: number; body: Body }
   | { kind: Kind.Relayed; from: number; body: Body };
 
-export function encode(message: Message): Uint8Array<ArrayBuffer> {
-  return any.write(message) as Uint8Array<ArrayBuffer>;
+export function encode(...messages: Message[]): Uint8Array<ArrayBuffer> {
+  return join(messages.map(any.write));
 }
 
-/** The message that `from` is; it may borrow it. */
-export function decode(from: Uint8Array): Message | Refused {
-  return decodeAll(from, MESSAGE_MOST, any);
+/** The messages that `from` is; they may borrow it. A fault in one is a fault of all. */
+export function decode(from: Uint8Array): Message[] | Refused {
+  return decodeAll(from, (reader) => {
+    const found: Message[] = [];
+    do found.push(any.decode(reader));
+    while (reader.left() > 0);
+    return found;
+  });
 }
 
-/** A field behind the version of the protocol that this code speaks. */
-export function versioned<T>(field: Field<T>): Field<T> {
-  return {
-    decode(from) {
-      check(from.integer(1) === 1, Fault.Version);
-      return field.decode(from);
-    },
-    write: (value) => join([[1], field.write(value)]),
-  };
-}
+/** The version of the protocol that this code speaks. */
+export const VERSION = 1;
+export const version = integer(1, VERSION + 1, Fault.Version, VERSION);
 
-/** Bytes of the longest message that is looked at: a Have of the most ranges needs less than 20 KiB. */
-const MESSAGE_MOST = 32 * 1024;
 /** Chunk numbers are below this: 256 GiB of one page, so that no list of held chunks can grow without bound. */
 const CHUNKS_MOST = 2 ** 24;
 /** Most ranges in one Have: more than any page falls into, few enough to parse in no time. */
@@ -106,7 +102,7 @@ export const visitor = integer(4);
 
 const any = oneOf<Message>(
   {
-    [Kind.Hello]: { room: versioned(bytes(8)), id: visitor },
+    [Kind.Hello]: { version, room: bytes(8), id: visitor },
     [Kind.Have]: { credit, ranges },
     [Kind.Ask]: { credit, chunk, block },
     [Kind.Cancel]: { chunk },

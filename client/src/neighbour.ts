@@ -13,6 +13,8 @@ export interface Neighbour extends Pair {
   opened?: number;
   /** What it says it holds. */
   readonly held: Set<number>;
+  /** What came since it was told what we hold, and it does not. */
+  readonly fresh: Set<number>;
   /** When it last gave anything. */
   gave: number;
   /** What it last said it may give, in units of 2 KiB. */
@@ -47,6 +49,7 @@ export function neighbour(link: number, by: number, first: number): Neighbour {
     by,
     first,
     held: new Set(),
+    fresh: new Set(),
     given: 0,
     got: 0,
     gave: -Infinity,

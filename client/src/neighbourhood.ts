@@ -1,12 +1,12 @@
 /** The links of this visitor and its socket to the broker: does what the exchange decides, and tells it what came of it. */
 import type { Body } from "./body";
 import { join } from "./broker";
+import { encode, Kind, type Message } from "./message";
 import { BROKER } from "./introducing";
 import { connect, type Link, type LinkOptions } from "./link";
-import type { Ledger } from "./ledger";
-import { encode, Kind, type Message } from "./message";
 import { Talk } from "./signal";
 import { In, Out, type Input, type Output } from "./step";
+import type { Ledger } from "./ledger";
 
 /** The outcomes of an introduction. */
 const OPEN = 0;
@@ -34,8 +34,8 @@ export function neighbourhood(options: LinkOptions & { token: Uint8Array }, inpu
     const since = opening.get(link);
     if (since === undefined) return;
     opening.delete(link);
-    const milliseconds = Math.min(performance.now() - since, 0xffff);
-    broker.send({ kind: Talk.Linked, visitor: link, outcome, milliseconds });
+    // Links that do not open are given up long before this overflows.
+    broker.send({ kind: Talk.Linked, visitor: link, outcome, milliseconds: performance.now() - since });
   };
   const drop = (link: number): void => {
     links.get(link)?.close();
@@ -59,7 +59,7 @@ export function neighbourhood(options: LinkOptions & { token: Uint8Array }, inpu
       input({ kind: In.Lost });
     },
   );
-  const send = (link: number, message: Message): boolean | undefined => links.get(link)?.send(encode(message));
+  const send = (link: number, ...messages: Message[]): boolean | undefined => links.get(link)?.send(encode(...messages));
   /** Begins to connect with one who was introduced. */
   const meet = ({ link, by, passive }: Output & { kind: Out.Meet }): void => {
     opening.set(link, performance.now());
@@ -84,7 +84,7 @@ export function neighbourhood(options: LinkOptions & { token: Uint8Array }, inpu
 
   return {
     obey(output) {
-      if (output.kind === Out.Send) return send(output.link, output.message);
+      if (output.kind === Out.Send) return send(output.link, ...output.messages);
       if (output.kind === Out.Tell) broker.send(output.message);
       else if (output.kind === Out.Meet) meet(output);
       else if (output.kind === Out.Signal) links.get(output.link)?.signal(output.body);

@@ -1,7 +1,7 @@
 /** The way out: objects and digest lists from the origin itself, over HTTP, by their digests. */
-import { CHUNK, chunkLength, learn, type PageObject } from "./manifest";
 import { PREFIX } from "./port";
 import { join } from "./wire";
+import { CHUNK, chunkLength, learn, type PageObject } from "./manifest";
 
 /** Milliseconds before a request that broke is made again. */
 const RETRY = 250;

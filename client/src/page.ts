@@ -1,6 +1,6 @@
 /** What the server put into the page (`docs/protocol.md`, in the page), read and validated once. */
-import { fromBase64, fromHex } from "./hex";
 import type { Page } from "./manifest";
+import { fromBase64, fromHex } from "./hex";
 
 /** The JSON as it stands in the page. It is the origin's own: what is wrong in it fails at a digest, and costs no more. */
 interface Json {

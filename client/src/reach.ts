@@ -2,8 +2,8 @@
  * Which candidates are told and tried: those that can be reached from outside, by the rules of the broker
  * (`src/swarm/reach.rs`). A visitor's own network is nobody else's business, and no neighbour's to name. Pure.
  */
-import { toHex } from "./hex";
 import type { Candidate } from "./identity";
+import { toHex } from "./hex";
 
 /** What no single host has, in hexadecimal: all zeros, IPv4 multicast and broadcast, IPv6 multicast. */
 const NOBODY = /^(0+|e.{7}|f{8}|ff.{30})$/;

@@ -1,7 +1,7 @@
 /** One request of the page that the worker passes on: bytes are pulled from the store as they come, in order. */
+import type { Store } from "./store";
 import { CHUNK, type PageObject } from "./manifest";
 import type { Push } from "./port";
-import type { Store } from "./store";
 
 /** Chunks (1 MiB) ahead of a reader: images whole, video a few seconds, and no memory for what nobody may watch. */
 const AHEAD = 64;
@@ -36,6 +36,6 @@ export function tell(reader: Reader, message: Push, transfer: Transferable[] = [
 /** The chunks that a reader needs next, of the room: as far ahead as is worth having before it is read. */
 export function ahead(reader: Reader): [from: number, to: number] {
   const first = Math.floor(reader.at / CHUNK);
-  const last = Math.ceil(reader.to / CHUNK);
+  const last = reader.to / CHUNK;
   return [reader.object.first + first, reader.object.first + Math.min(last, first + AHEAD)];
 }

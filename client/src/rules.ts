@@ -25,7 +25,7 @@ export const LOOK = 250;
 /** How long a link may be silent before its Hello. */
 export const GREETING = 5000;
 /** Chunks that the origin may send out of turn at any time. */
-export const SPARE = 4;
+export const SPARE = 6;
 /** How long one who was asked for neighbours may say nothing until the next is asked. */
 export const SEEK = 2000;
 /** How long an introduction by a neighbour is good. */

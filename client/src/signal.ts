@@ -2,11 +2,11 @@
  * What visitor and broker say to each other, and its bytes (`docs/protocol.md`, between visitor and broker). Pure; the
  * socket is `broker.ts`.
  */
-import { body, type Body } from "./body";
-import { Fault } from "./fault";
 import type { Ledger } from "./ledger";
+import { Fault } from "./fault";
+import { body, type Body } from "./body";
 import { CHUNK } from "./manifest";
-import { chunk, versioned, visitor } from "./message";
+import { chunk, version, visitor } from "./message";
 import { bytes, decodeAll, integer, many, oneOf, rest, type Refused } from "./wire";
 
 /** The types, up to `Spare` from the visitor, from `Welcome` on from the broker. */
@@ -28,7 +28,7 @@ export enum Talk {
 }
 
 export type FromVisitor =
-  | { kind: Talk.Join; token: Uint8Array }
+  | { kind: Talk.Join; version: number; token: Uint8Array }
   | { kind: Talk.Signal; to: number; body: Body }
   | { kind: Talk.Need; count: number }
   | { kind: Talk.Accuse; visitor: number; fault: number }
@@ -52,11 +52,9 @@ export function encodeSignal(message: FromVisitor): Uint8Array<ArrayBuffer> {
 
 /** The message that `from` is; it may borrow it. */
 export function decodeSignal(from: Uint8Array): FromBroker | Refused {
-  return decodeAll(from, SIGNAL_MOST, fromBroker);
+  return decodeAll(from, fromBroker.decode);
 }
 
-/** Bytes of the longest message from the broker: a whole chunk and its number. */
-const SIGNAL_MOST = CHUNK + 5;
 /** Chunks of one Spare. */
 const SPARE_MOST = 8;
 
@@ -64,7 +62,7 @@ const sum = integer(8);
 
 const fromVisitor = oneOf<FromVisitor>(
   {
-    [Talk.Join]: { token: versioned(bytes(29)) },
+    [Talk.Join]: { version, token: bytes(29) },
     [Talk.Signal]: { to: visitor, body },
     [Talk.Need]: { count: integer(1) },
     [Talk.Accuse]: { visitor, fault: integer(1) },

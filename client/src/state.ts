@@ -1,17 +1,17 @@
 /**
  * What a visitor knows of the exchange at one moment, and the few changes to it that all its parts make. Pure.
  */
-import type { Partial } from "./chunk";
+import { POOR, SEEK } from "./rules";
+import { Out, type Output } from "./step";
 import type { Fault } from "./fault";
-import { BROKER, type Introduction } from "./introducing";
 import { credit, CREDIT_MOST, CREDIT_UNIT, ledger, type Ledger } from "./ledger";
 import type { Manifest } from "./manifest";
-import type { Message } from "./message";
-import { Bringer, type Neighbour, type Wanted } from "./neighbour";
-import { POOR, SEEK } from "./rules";
+import type { Partial } from "./chunk";
 import { Talk } from "./signal";
-import { Out, type Output } from "./step";
+import { BROKER, type Introduction } from "./introducing";
+import { Bringer, type Neighbour, type Wanted } from "./neighbour";
 import type { Held, Store } from "./store";
+import type { Message } from "./message";
 
 /** Milliseconds for which neighbours are hoped for before the origin is asked: a link takes 50 to 500. */
 export const JOIN_PATIENCE = 1500;
@@ -28,8 +28,6 @@ export interface Swarm {
   readonly quiet: () => boolean;
   readonly ledger: Ledger;
   readonly held: Set<number>;
-  /** Held, but not told to the neighbours yet. */
-  readonly fresh: Set<number>;
   /** Those with whom there is a link, and those who are about to be. */
   readonly neighbours: Map<number, Neighbour>;
   /** By urgency. */
@@ -70,7 +68,6 @@ export function swarm(of: Pick<Swarm, "manifest" | "room" | "lan" | "store" | "c
     ...of,
     ledger: ledger(),
     held: new Set(),
-    fresh: new Set(),
     neighbours: new Map(),
     wanted: new Map(),
     partials: new Map(),
@@ -97,13 +94,10 @@ export function keep(of: Swarm, chunk: number, held: Held, giver?: Neighbour): v
   // A seed may come before the page has wanted anything.
   if (of.wanted.delete(chunk)) of.plain &&= of.wanted.size > 0;
   of.partials.delete(chunk);
-  for (const gone of of.store.put(chunk, held)) {
-    of.held.delete(gone);
-    of.fresh.delete(gone);
-  }
+  for (const gone of of.store.put(chunk, held)) of.held.delete(gone);
   of.held.add(chunk);
-  of.fresh.add(chunk);
   for (const them of linked(of)) {
+    if (!them.held.has(chunk)) them.fresh.add(chunk);
     if (them.ask?.chunk !== chunk) continue;
     them.ask = undefined;
     // Who sent the last block has nothing left to send, unless it was asked for the chunk again since.
@@ -123,9 +117,9 @@ export function accuse(of: Swarm, them: Neighbour, fault: Fault, certain = true)
   return true;
 }
 
-/** Says something to a neighbour. */
-export function say(of: Swarm, { link }: Neighbour, message: Message): void {
-  of.outputs.push({ kind: Out.Send, link, message });
+/** Says something to a neighbour, in one packet. */
+export function say(of: Swarm, { link }: Neighbour, ...messages: Message[]): void {
+  if (messages.length > 0) of.outputs.push({ kind: Out.Send, link, messages });
 }
 
 /** Says something to the broker. */
@@ -159,7 +153,7 @@ export function free(of: Swarm): number {
   return of.quiet() ? 0 : credit(of.ledger);
 }
 
-/** The credit as neighbours are told it, in units of 2 KiB: none while there is little to spend it on. */
+/** The credit as neighbours are told it, in units of 2 KiB, of which whole ones are written: none while there is little to spend it on. */
 export function stated(of: Swarm): number {
-  return of.held.size < POOR ? 0 : Math.min(CREDIT_MOST, Math.floor(credit(of.ledger) / CREDIT_UNIT));
+  return of.held.size < POOR ? 0 : Math.min(CREDIT_MOST, credit(of.ledger) / CREDIT_UNIT);
 }

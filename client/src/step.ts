@@ -1,6 +1,6 @@
 /** One step of the exchange: what happened, and what is to be done. Types alone; `exchange.ts` decides. */
-import type { Body } from "./body";
 import type { Message } from "./message";
+import type { Body } from "./body";
 import type { FromBroker, FromVisitor, Talk } from "./signal";
 
 export enum In {
@@ -50,7 +50,7 @@ export type Input =
   | { kind: In.Tick };
 
 export type Output =
-  | { kind: Out.Send; link: number; message: Message }
+  | { kind: Out.Send; link: number; messages: Message[] }
   | { kind: Out.Tell; message: FromVisitor }
   /** Begin to connect, speaking through `by`; of the two, `passive` waits for the DTLS handshake. */
   | { kind: Out.Meet; link: number; by: number; passive: boolean }

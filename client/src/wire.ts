@@ -22,8 +22,8 @@ export interface Reader {
 
 /** A part of a message. `write` gives its bytes. */
 export interface Field<T> {
-  decode(from: Reader): T;
-  write(value: T): ArrayLike<number>;
+  decode: (from: Reader) => T;
+  write: (value: T) => ArrayLike<number>;
 }
 
 /** The fields, in their order, of every kind of a union of messages; the kind is the type on the wire. */
@@ -50,12 +50,12 @@ export function oneOf<M extends { kind: number }>(forms: Forms<M>, fault: Fault)
   };
 }
 
-/** The value that all of `bytes` are, of which there may be at most `most`. */
-export function decodeAll<T>(bytes: Uint8Array, most: number, field: Field<T>): T | Refused {
+/** What `decode` makes of all of `bytes`. */
+export function decodeAll<T>(bytes: Uint8Array, decode: (from: Reader) => T): T | Refused {
   try {
-    check(bytes.length <= most, Fault.Long);
+    check(bytes.length <= MOST, Fault.Long);
     const from = reader(bytes);
-    const value = field.decode(from);
+    const value = decode(from);
     check(from.left() === 0, Fault.Long);
     return value;
   } catch (error) {
@@ -130,7 +130,8 @@ export const varint: Field<number> = {
   },
   write(value) {
     const found: number[] = [];
-    for (; value >= 0x80; value = Math.floor(value / 128)) found.push((value % 128) | 0x80);
+    // Above seven bits and the mark, a byte cuts off.
+    for (; value >= 0x80; value >>>= 7) found.push(value | 0x80);
     return [...found, value];
   },
 };
@@ -145,6 +146,9 @@ export function join(parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuffe
   }
   return all;
 }
+
+/** Bytes of the longest message that is looked at: a Have of the most ranges needs less than 20 KiB, a chunk 16 KiB. */
+const MOST = 32 * 1024;
 
 /** Thrown by readers, caught by `decodeAll`: nothing else sees it. */
 interface Faulty extends Error {

@@ -133,7 +133,7 @@ test("the page's JSON is read, or nothing is", () => {
   const json = {
     v: 1,
     room: "0123456789abcdef",
-    token: Buffer.alloc(29, 0xfb).toString("base64url"),
+    token: Buffer.alloc(29, 0xfb).toString("base64"),
     depth: "media",
     hold_ms: 300,
     lan: false,

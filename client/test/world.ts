@@ -2,6 +2,7 @@
  * A network of visitors around the real state machine: a queue of events in simulated time, links with latency that can
  * break, liars, takers, and an origin with its broker. All chance comes from one seed.
  */
+import { SPARE } from "../src/rules.ts";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { Part, type Body } from "../src/body.ts";
@@ -119,7 +120,7 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
     const { ledger, neighbours, introductions, wanted, spare } = visitor.swarm;
     assert(ledger.given <= ledger.origin + ledger.peer, `visitor ${visitor.id} gave ${ledger.given}`);
     assert(credit(ledger) >= 0);
-    assert(neighbours.size <= LINKS_MAX && introductions.length <= 9 * 64 && spare.length <= 4);
+    assert(neighbours.size <= LINKS_MAX && introductions.length <= 9 * 64 && spare.length <= SPARE);
     for (const them of neighbours.values()) assert(wanted.size === 0 || balance(them) <= Math.max(trust(them), 0) || them.given > 0);
   };
   const obey = (visitor: Visitor, output: Output): void => {
@@ -155,11 +156,13 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
         visitor.failed.push(output.chunk);
     }
   };
-  const send = (visitor: Visitor, { link: to, message }: Output & { kind: Out.Send }): void => {
+  const send = (visitor: Visitor, { link: to, messages }: Output & { kind: Out.Send }): void => {
+    // A block and a proof go to the end of their packet.
+    const last = messages.at(-1)!;
     const link = links.get(between(visitor.id, to));
-    if (!link?.open || (visitor.taker && (message.kind === Kind.Block || message.kind === Kind.Proof))) return;
-    let coded = encode(message);
-    if (visitor.liar && message.kind === Kind.Block) {
+    if (!link?.open || (visitor.taker && (last.kind === Kind.Block || last.kind === Kind.Proof))) return;
+    let coded = encode(...messages);
+    if (visitor.liar && last.kind === Kind.Block) {
       coded = coded.slice();
       coded[coded.length - 1]! ^= 1;
     }
@@ -216,7 +219,7 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
   const begin = (visitor: Visitor, other: number, by: number): void => {
     sides.set(`${visitor.id}>${other}`, { by, heard: false });
     const give = (): void => {
-      if (by !== BROKER) send(visitor, { kind: Out.Send, link: by, message: { kind: Kind.Signal, to: other, body: WORD } });
+      if (by !== BROKER) send(visitor, { kind: Out.Send, link: by, messages: [{ kind: Kind.Signal, to: other, body: WORD }] });
       else if (!brokerless()) later(20, () => { hear(other, visitor.id); });
     };
     // The other one's Meet is on its way, too.

@@ -26,7 +26,7 @@ export async function surge(site, enough) {
 /** The token of a carried page; none, while it is not carried. */
 export function token(html) {
   const json = /id="flashback-page">(.*?)<\/script>/s.exec(html)?.[1];
-  return json && Buffer.from(JSON.parse(json).token, "base64url");
+  return json && Buffer.from(JSON.parse(json).token, "base64");
 }
 
 /** Joins the room. Of its links, one of `fails` fails; it says so, and each second what it got and gave. */

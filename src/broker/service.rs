@@ -11,7 +11,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use foldhash::fast::RandomState;
 use metrics::counter;
 use tokio::{
@@ -154,7 +154,7 @@ impl Broker {
             .0
             .key
             .make(room, u32::try_from(expiry).unwrap_or(u32::MAX), client);
-        URL_SAFE_NO_PAD.encode(token)
+        STANDARD_NO_PAD.encode(token)
     }
 
     /// Visitors in a room.

@@ -127,7 +127,7 @@ fn serve_one(origin: &dyn Origin, room: RoomId, hall: &Hall, seed: bool) -> Opti
         Turn::Seed(origin.seeds(room))
     } else {
         Turn::Spare {
-            oldest_first: (hall.len() as u64) * UPLINK <= origin.pace() / 2,
+            oldest_first: (hall.len() as u64) * UPLINK <= origin.pace() / 4 * 3,
         }
     };
     // A stranger may wish for what there is not; a few of those, and it is somebody else's turn.

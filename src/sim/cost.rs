@@ -7,14 +7,14 @@ use crate::{
     content::BLOCK,
     swarm::{
         Body, Message,
-        message::{BLOCKS, Relayed, Signal},
+        message::{BLOCKS, Bundle, Relayed, Signal},
     },
     unit::BitRate,
 };
 
-/// Bytes of a message between visitors.
-pub(super) fn between(message: &Message) -> u64 {
-    let own = match message {
+/// Bytes of a message between visitors, without what surrounds it.
+pub(super) fn own(message: &Message) -> u64 {
+    match message {
         Message::Hello(_) => 14,
         // Gaps and lengths of a page of less than 128 chunks are a byte each.
         Message::Have(have) => 3 + 2 * have.ranges.runs().len() as u64,
@@ -30,9 +30,14 @@ pub(super) fn between(message: &Message) -> u64 {
                 Body::Candidate(_) => 12,
             }
         }
-    };
+    }
+}
+
+/// Bytes on the wire of messages of so many bytes that leave together, and their packets.
+pub(super) const fn together(own: u64) -> (u64, u64) {
+    let packets = own.div_ceil(Bundle::MAX as u64);
     // A data chunk ends at a multiple of four bytes (RFC 9260 §3.2).
-    own.next_multiple_of(4) + PACKET
+    (own.next_multiple_of(4) + packets * PACKET, packets)
 }
 
 /// Bytes on the wire of so many bytes over TLS over TCP.
@@ -45,7 +50,7 @@ pub(super) const fn time(bytes: u64, rate: BitRate) -> Duration {
     Duration::from_nanos(bytes * 8_000_000_000 / rate.bits_per_second())
 }
 
-/// IPv4 20, UDP 8, DTLS 1.2 with AES-GCM 37, SCTP 12, its data chunk 16: each message is a packet of its own.
+/// IPv4 20, UDP 8, DTLS 1.2 with AES-GCM 37, SCTP 12, its data chunk 16: what leaves for one neighbour at one moment is one packet.
 const PACKET: u64 = 93;
 /// An SCTP acknowledgement (RFC 9260 §6.2) is a packet with a chunk of 16 bytes, and answers two packets. That some go along with
 /// other packets is left out: it would save 0.3 %.
@@ -59,11 +64,12 @@ pub(super) const CHECKS: u64 = 600;
 pub(super) const INTRODUCTION: u64 = 5 + 60 + 2 * 18 + 2 * (TCP + TLS) + 8;
 /// A short message over the signalling socket, and its packet.
 pub(super) const SIGNAL: u64 = 20 + TCP + TLS;
-/// To upgrade to the signalling socket: TLS resumed, the answer's head, Welcome.
-pub(super) const SOCKET: u64 = 700;
+/// To open the signalling socket as one more stream of the connection (RFC 8441): the answer's head, Welcome.
+pub(super) const SOCKET: u64 = 250;
 /// IPv4 20, TCP 32 with timestamps.
 const TCP: u64 = 52;
 pub(super) const SEGMENT: u64 = 1_448;
 const TLS: u64 = 22;
 
-const _: () = assert!(BLOCK as u64 + 7 + PACKET < 1_200, "a block is one packet");
+const _: () = assert!(BLOCK + 7 < Bundle::MAX, "a block is one packet");
+const _: () = assert!(Bundle::MAX as u64 + PACKET == 1_200, "and so is a full bundle");

@@ -95,8 +95,13 @@ impl World<'_> {
                 port: 1,
             })
         };
-        for body in [Body::Identity(identity), candidate(1), candidate(2)] {
-            self.tell(visitor, Input::Signal(peer, body));
+        // The identity goes with the first candidate; one of another family or interface comes after it.
+        let now = self.now;
+        if let Some(swarm) = self.get(visitor).and_then(|them| them.swarm.as_mut()) {
+            swarm.handle(Input::Signal(peer, Body::Identity(identity)), now);
+        }
+        for candidate in [candidate(1), candidate(2)] {
+            self.tell(visitor, Input::Signal(peer, candidate));
         }
     }
 

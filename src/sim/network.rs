@@ -5,6 +5,7 @@ use std::{collections::HashMap, time::Duration};
 
 use foldhash::fast::FixedState;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
+use smallvec::SmallVec;
 
 use crate::{
     sim::{
@@ -113,31 +114,44 @@ impl World<'_> {
         self.queue.push(free, Event::Sent(visitor));
     }
 
-    /// Puts a message on the wire: through the uplink, the delay, the downlink.
+    /// Puts a message on the wire, and all that is to be said to the same neighbour now: through the uplink, the delay, the
+    /// downlink.
     pub(super) fn say(&mut self, from: u32, to: u32, message: Message) {
         let Some(them) = self.get(from) else {
             return;
         };
-        let message = them.disguise(message);
-        let bytes = cost::between(&message);
+        let (kind, swarm) = (them.kind, &mut them.swarm);
+        let others = swarm
+            .iter_mut()
+            .flat_map(|swarm| std::iter::from_fn(|| swarm.more(to)));
+        let messages: SmallVec<[Message; 2]> = std::iter::once(message)
+            .chain(others)
+            .map(|message| kind.disguise(message))
+            .collect();
+        let own = messages.iter().map(cost::own).sum();
+        let (bytes, packets) = cost::together(own);
+        let more = messages.iter().any(more);
         let left = self.charge(from, bytes);
         let wire = &mut self.wires[to as usize];
         let start = left.after(self.scenario.rtt / 2).max(wire.down_free);
         wire.down_free = start.after(cost::time(bytes, self.scenario.down));
-        wire.debt += cost::ACKNOWLEDGEMENT as u32;
-        self.tally.said(&message, bytes);
+        wire.debt += (packets * cost::ACKNOWLEDGEMENT) as u32;
+        self.tally.packets += packets;
         let at = wire.down_free;
         let at = self.suffer(
             Trip {
                 from,
                 to,
                 bytes,
-                more: more(&message),
+                more,
             },
             at,
         );
-        let word = Word::pack(message, &mut self.messages);
-        self.queue.push(at, Event::Heard(to, from, word));
+        for message in messages {
+            self.tally.said(&message, cost::own(&message));
+            let word = Word::pack(message, &mut self.messages);
+            self.queue.push(at, Event::Heard(to, from, word));
+        }
     }
 
     /// When a message of a reliable and ordered channel is handed over that would arrive now: after all before it on its

@@ -38,8 +38,10 @@ pub struct Report {
     pub signals: Signals,
     /// Those who do not play fair.
     pub cheats: Cheats,
-    /// Messages between visitors, by name: how many, and their bytes with headers.
+    /// Messages between visitors, by name: how many, and their bytes without headers.
     pub messages: BTreeMap<&'static str, (u64, u64)>,
+    /// Packets in which they went, each with headers of 93 bytes; handshakes and acknowledgements not counted.
+    pub packets: u64,
     /// Neighbours let go, by fault.
     pub faults: BTreeMap<&'static str, u64>,
     /// Blocks that left without credit: law 3.
@@ -146,6 +148,7 @@ impl Report {
                 renamed: tally.again_joined,
             },
             messages: tally.messages(),
+            packets: tally.packets,
             faults: tally
                 .faults
                 .into_iter()

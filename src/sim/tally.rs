@@ -45,7 +45,9 @@ pub(super) struct Tally {
     /// Visitors that the broker introduced no more: those who cheat, and those who do not.
     pub(super) caught: u64,
     pub(super) slandered: u64,
-    /// Bytes of the messages of each kind, headers and all.
+    /// Packets between visitors.
+    pub(super) packets: u64,
+    /// Bytes of the messages of each kind, without headers.
     messages: [(u64, u64); NAMES.len()],
     pub(super) faults: BTreeMap<PeerFault, u64>,
     pub(super) law3: u64,

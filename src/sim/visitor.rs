@@ -31,6 +31,19 @@ impl Kind {
         matches!(self, Self::FreeRider | Self::Sybil | Self::Understating)
     }
 
+    /// A message, as its kind says it.
+    pub(super) fn disguise(self, mut message: Message) -> Message {
+        if self.claims_to_be_poor() {
+            match &mut message {
+                Message::Have(have) => have.credit = 0,
+                Message::Ask(ask) => ask.credit = 0,
+                Message::Block(block) => block.credit = 0,
+                _ => {}
+            }
+        }
+        message
+    }
+
     /// Whether it gives as it should, and so should have its page in time.
     pub(super) const fn is_fair(self) -> bool {
         matches!(self, Self::Honest | Self::Understating)
@@ -115,19 +128,6 @@ impl Visitor {
     /// Whether the origin serves it all the same: one who was slandered gets the page in the end.
     pub(super) fn is_served(&self, now: Moment) -> bool {
         !self.is_bad() || now.since(self.arrived) > GRACE
-    }
-
-    /// What it says, as its kind says it.
-    pub(super) fn disguise(&self, mut message: Message) -> Message {
-        if self.kind.claims_to_be_poor() {
-            match &mut message {
-                Message::Have(have) => have.credit = 0,
-                Message::Ask(ask) => ask.credit = 0,
-                Message::Block(block) => block.credit = 0,
-                _ => {}
-            }
-        }
-        message
     }
 }
 

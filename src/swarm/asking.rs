@@ -6,7 +6,6 @@ use rand::RngExt;
 
 use crate::swarm::{
     Message, Moment, Output, Payload, PeerFault, Swarm,
-    marks::Marks,
     message::{Ask, Block, Cancel, Proof},
     neighbour::{self, Neighbour},
     payload::blocks_of,
@@ -183,6 +182,7 @@ impl<P: Payload> Swarm<P> {
         them.expected.push(chunk);
         let link = them.link;
         self.say(link, message);
+        self.inform(place);
     }
 
     /// A chunk to ask this neighbour for; of those left to the origin only if nothing else is left.
@@ -268,11 +268,13 @@ impl<P: Payload> Swarm<P> {
             return false;
         }
         self.held.set(chunk);
-        self.fresh.set(chunk);
         self.under_way.clear(chunk);
         self.spare.retain(|spare| *spare != chunk);
         for place in 0..self.neighbours.len() {
             let them = &mut self.neighbours[place];
+            if !them.held.has(chunk) {
+                them.untold.set(chunk);
+            }
             if them.ask.take_if(|ask| ask.chunk == chunk).is_none() {
                 continue;
             }
@@ -286,12 +288,5 @@ impl<P: Payload> Swarm<P> {
             self.outputs.push_back(Output::Complete);
         }
         true
-    }
-
-    /// Chunks that are here, for the neighbours' news.
-    pub(super) fn news(&mut self) -> Marks {
-        let news = self.fresh.clone();
-        self.fresh.reset();
-        news
     }
 }

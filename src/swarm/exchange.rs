@@ -50,8 +50,6 @@ pub struct Swarm<P> {
     /// Drained by the caller after each input, and so bounded by what one input says.
     pub(super) outputs: VecDeque<Output>,
     pub(super) held: Marks,
-    /// Held, and not told to the neighbours yet.
-    pub(super) fresh: Marks,
     pub(super) proven: Marks,
     pub(super) page: P,
     /// At most [`Rules::links_max`], and by default that many in place: one page of memory holds a simulated visitor.
@@ -79,7 +77,6 @@ impl<P: Payload> Swarm<P> {
             ledger: Ledger::new(),
             held: none.clone(),
             under_way: none.clone(),
-            fresh: none.clone(),
             proven: none,
             next: SmallVec::from_elem(0, page.chunks() as usize),
             spare: SmallVec::new(),
@@ -124,14 +121,25 @@ impl<P: Payload> Swarm<P> {
         self.outputs.pop_front()
     }
 
+    /// The next message to this neighbour, ahead of what else is to be done: what is said to one at one moment goes in one
+    /// packet ([`Bundle`](crate::swarm::message::Bundle)).
+    pub fn more(&mut self, link: u32) -> Option<Message> {
+        let to_it = |output: &Output| matches!(output, Output::Send(to, _) if *to == link);
+        let place = self.outputs.iter().position(to_it)?;
+        match self.outputs.remove(place)? {
+            Output::Send(_, message) => Some(message),
+            _ => None,
+        }
+    }
+
     /// When a [`Input::Tick`] is wanted at the latest.
     #[must_use]
     pub fn deadline(&self) -> Moment {
         let look = self.looked.after(self.rules.look);
-        if self.fresh.is_empty() {
-            look
-        } else {
+        if self.neighbours.iter().any(Neighbour::waits_for_news) {
             look.min(self.told.after(self.pace()))
+        } else {
+            look
         }
     }
 
@@ -262,6 +270,7 @@ impl<P: Payload> Swarm<P> {
             Message::Have(have) => {
                 them.credit = have.credit;
                 them.held.learn(&have.ranges);
+                them.untold = them.untold.without([&them.held, &them.held]);
                 true
             }
             Message::Ask(ask) => self.wished(place, ask, now),
@@ -305,7 +314,7 @@ impl<P: Payload> Swarm<P> {
     }
 
     fn tick(&mut self, now: Moment) -> bool {
-        if now >= self.told.after(self.pace()) && !self.fresh.is_empty() {
+        if now >= self.told.after(self.pace()) {
             self.announce(now);
         }
         if now < self.looked.after(self.rules.look) {

@@ -7,9 +7,7 @@ impl<P: Payload> Swarm<P> {
     /// Touches what any message needs. What it gives means nothing, but that it was read.
     pub(crate) fn foresee(&self) -> u64 {
         let numbers = self.neighbours().next().map_or(0, u64::from);
-        let marks = u64::from(self.held.is_empty())
-            + u64::from(self.proven.is_empty())
-            + u64::from(self.fresh.is_empty());
+        let marks = u64::from(self.held.is_empty()) + u64::from(self.proven.is_empty());
         let blocks = self.next.first().copied().map_or(0, u64::from);
         numbers + marks + blocks + self.ledger.given() + self.told.micros() + self.outputs.len() as u64
     }

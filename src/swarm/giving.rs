@@ -42,6 +42,8 @@ impl<P: Payload> Swarm<P> {
                 continue;
             }
             let credit = self.stated();
+            // With it the news: it may ask for that next.
+            self.inform(place);
             return Some((
                 link,
                 Message::Block(Block {
@@ -94,16 +96,23 @@ impl<P: Payload> Swarm<P> {
         }
     }
 
-    /// Tells the neighbours what is new to them.
+    /// Tells those what is new to them who wait for nothing; who waits for an answer hears with it, for it asks no sooner.
     pub(super) fn announce(&mut self, now: Moment) {
         self.told = now;
-        let news = self.news();
         for place in 0..self.neighbours.len() {
-            let them = &self.neighbours[place];
-            let unknown = news.without([&them.held, &them.held]);
-            if !unknown.is_empty() {
-                self.tell(them.link, unknown.ranges());
+            if self.neighbours[place].waits_for_news() {
+                self.inform(place);
             }
+        }
+    }
+
+    /// Tells a neighbour what is new to it, if anything is.
+    pub(super) fn inform(&mut self, place: usize) {
+        let them = &mut self.neighbours[place];
+        if !them.untold.is_empty() {
+            let (link, news) = (them.link, them.untold.ranges());
+            them.untold.reset();
+            self.tell(link, news);
         }
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Neighbour {
     /// What it was asked for.
     pub(super) ask: Option<Ask>,
     pub(super) held: Marks,
+    /// What we hold, and it neither holds nor was told of.
+    pub(super) untold: Marks,
     /// What it was asked for, and need not send any more; it does not know yet.
     pub(super) void: Option<u32>,
     /// Messages since the last look, blocks not counted: those are bounded by what was asked.
@@ -83,6 +85,7 @@ impl Neighbour {
             words: 0,
             pair: Pair::default(),
             held: Marks::new(chunks),
+            untold: Marks::new(chunks),
             ask: None,
             void: None,
             wish: None,
@@ -114,6 +117,11 @@ impl Neighbour {
     pub(super) fn is_useful(&self, rules: &Rules, now: Moment) -> bool {
         let young = now < self.opened.after(rules.prove);
         self.limit_since.is_none() && (young || self.pair.received > 0)
+    }
+
+    /// Whether it waits for nothing, and does not know of all that it could ask for.
+    pub(super) fn waits_for_news(&self) -> bool {
+        self.wish.is_none() && !self.untold.is_empty()
     }
 
     /// Whether it may be asked: it lets no more pile up than it answers.

@@ -58,6 +58,10 @@ impl Carry {
             let Some((link, message)) = self.swarm.give(now) else {
                 return;
             };
+            // Ahead of it, for it goes to the end of its packet: what is told with it.
+            while let Some(word) = self.swarm.more(link) {
+                self.send(link, word);
+            }
             self.send(link, message);
         }
     }
@@ -118,11 +122,15 @@ impl Carry {
         }
         let LinkId { visitor, .. } = id;
         match event {
-            Event::Signal(body) => match self.circle.introducer(visitor) {
-                Some(Introducer::Broker) => self.say(&FromVisitor::Signal { to: visitor, body }),
-                Some(Introducer::Neighbour) => self.input(Input::Signal(visitor, body)),
-                None => {}
-            },
+            Event::Signal(bodies) => {
+                for body in bodies {
+                    match self.circle.introducer(visitor) {
+                        Some(Introducer::Broker) => self.say(&FromVisitor::Signal { to: visitor, body }),
+                        Some(Introducer::Neighbour) => self.input(Input::Signal(visitor, body)),
+                        None => {}
+                    }
+                }
+            }
             Event::Opened => {
                 if let Some((introducer, after)) = self.circle.opened(visitor, Instant::now()) {
                     match introducer {
@@ -148,12 +156,15 @@ impl Carry {
         }
     }
 
-    /// Takes what a neighbour said.
+    /// Takes what a neighbour said, which may be several things.
     fn said(&mut self, link: u32, bytes: Bytes) {
-        let message = match Message::decode(bytes) {
-            Ok(message) => message,
-            Err(fault) => return self.input(Input::Garbled(link, fault)),
-        };
+        match Message::decode_all(bytes) {
+            Ok(messages) => messages.into_iter().for_each(|message| self.told(link, message)),
+            Err(fault) => self.input(Input::Garbled(link, fault)),
+        }
+    }
+
+    fn told(&mut self, link: u32, message: Message) {
         if let Some(refusal) = self.swarm.page().refusal(&message) {
             // What it asks for is of another manifest; the exchange has no number for it.
             let _ = self.circle.send(link, refusal.encode().into());

@@ -18,6 +18,7 @@ use super::{
     pace::Pace,
     window::Window,
 };
+use crate::swarm::message::Bundle;
 
 /// What waits to be sent.
 pub(super) struct Line<'a> {
@@ -37,18 +38,32 @@ impl Line<'_> {
     ) -> Result<(), Error> {
         open(&mut opened).await;
         let mut window = Window::new();
-        while let Some(bytes) = self.queue.recv().await {
-            if let Some(until) = up.take(bytes.len() + HEADERS, Instant::now()) {
+        let mut left = None;
+        while let Some(bytes) = next(&mut left, &mut self.queue).await {
+            let mut bundle = Bundle::new(bytes.into());
+            if let Some(until) = up.take(bundle.len() + HEADERS, Instant::now()) {
                 sleep_until(until.into()).await;
             }
             room(channel, &mut window, released).await?;
-            window.sent(bytes.len(), Instant::now());
-            channel.send(BytesMut::from(bytes)).await?;
+            // What was said meanwhile goes along, as far as it fits.
+            let before = bundle.len();
+            left = std::iter::from_fn(|| self.queue.try_recv().ok()).find(|next| !bundle.add(next));
+            up.take(bundle.len() - before, Instant::now());
+            window.sent(bundle.len(), Instant::now());
+            channel.send(BytesMut::from(&*bundle.into_bytes())).await?;
             if self.queue.len() <= BLOCKS / 2 && self.full.swap(false, Ordering::AcqRel) {
                 teller.tell(Event::Drained).await;
             }
         }
         Ok(())
+    }
+}
+
+/// What did not fit into the last packet, or what is said next.
+async fn next(left: &mut Option<Bytes>, queue: &mut mpsc::Receiver<Bytes>) -> Option<Bytes> {
+    match left.take() {
+        None => queue.recv().await,
+        some => some,
     }
 }
 

@@ -33,7 +33,7 @@ use super::{
     udp::Buffered,
     window::MOST,
 };
-use crate::swarm::{Body, Candidate, candidate::Host};
+use crate::swarm::{Body, Candidate, Identity, candidate::Host};
 
 /// How a link is made.
 #[derive(Clone, Debug)]
@@ -57,8 +57,8 @@ pub(super) struct LinkId {
 /// What happened to a link.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// To be told to the neighbour.
-    Signal(Body),
+    /// To be told to the neighbour, at once.
+    Signal(Vec<Body>),
     Opened,
     Heard(Bytes),
     /// There is room for blocks again.
@@ -168,10 +168,12 @@ impl Ends {
         let handler = Handler {
             teller: self.teller.clone(),
             lost: Arc::clone(&lost),
+            identity: Mutex::default(),
             told: Mutex::default(),
         };
+        let handler = Arc::new(handler);
         let is_open = Arc::new(AtomicBool::new(false));
-        let connection = connect(&self.terms, handler, Arc::clone(&is_open)).await?;
+        let connection = connect(&self.terms, Arc::clone(&handler), Arc::clone(&is_open)).await?;
         *place = Some(Arc::clone(&connection));
         let negotiated = RTCDataChannelInit {
             negotiated: Some(0),
@@ -181,8 +183,9 @@ impl Ends {
         let offer = connection.create_offer(None).await?;
         let identity =
             sdp::identity(&offer.sdp).ok_or_else(|| Error::Other("an offer without identity".to_owned()))?;
+        // It is told with the first candidate: without one it is of no use, and alone it would be a packet of its own.
+        *handler.identity.lock().unwrap_or_else(PoisonError::into_inner) = Some(identity);
         connection.set_local_description(offer).await?;
-        self.teller.tell(Event::Signal(Body::Identity(identity))).await;
         let (opens, opened) = watch::channel(false);
         let (released, line) = (
             Notify::new(),
@@ -207,6 +210,8 @@ impl Ends {
 struct Handler {
     teller: Teller,
     lost: Arc<Notify>,
+    /// Who it is, until that is told.
+    identity: Mutex<Option<Identity>>,
     /// Where it said that it can be reached: once by itself, once by STUN.
     told: Mutex<Vec<(Host, u16)>>,
 }
@@ -229,7 +234,14 @@ impl Handler {
 impl PeerConnectionEventHandler for Handler {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
         if let Some(candidate) = sdp::candidate(&event.candidate).filter(|found| self.is_new(found)) {
-            self.teller.tell(Event::Signal(Body::Candidate(candidate))).await;
+            let identity = self
+                .identity
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            let identity = identity.into_iter().map(Body::Identity);
+            let bodies = identity.chain([Body::Candidate(candidate)]).collect();
+            self.teller.tell(Event::Signal(bodies)).await;
         }
     }
 
@@ -245,7 +257,7 @@ impl PeerConnectionEventHandler for Handler {
 
 async fn connect(
     terms: &Terms,
-    handler: Handler,
+    handler: Arc<Handler>,
     open: Arc<AtomicBool>,
 ) -> Result<Arc<dyn PeerConnection>, Error> {
     let servers = terms.stun.iter().map(|url| RTCIceServer {
@@ -259,7 +271,7 @@ async fn connect(
         .with_configuration(configuration)
         .with_setting_engine(settings())
         .with_runtime(Arc::new(Buffered { open }))
-        .with_handler(Arc::new(handler))
+        .with_handler(handler)
         .with_udp_addrs(vec![SocketAddr::new(terms.address, 0)])
         .with_data_channel_send_buffer_limit(MOST)
         .build()

@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::HashSet};
 
 use base64::{
     Engine,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
 };
 use lol_html::{RewriteStrSettings, element, rewrite_str, text};
 use serde::Deserialize;
@@ -134,7 +134,7 @@ impl Hot {
         (apart && bounded).then_some(())?;
         Some(Self {
             room: room(&json.room)?,
-            token: URL_SAFE_NO_PAD.decode(json.token).ok()?.try_into().ok()?,
+            token: STANDARD_NO_PAD.decode(json.token).ok()?.try_into().ok()?,
             lan: json.lan,
             stun: json.stun.and_then(|stun| match stun {
                 Stun::Port(port) => Some(format!("stun:{}:{port}", page.host_str()?)),

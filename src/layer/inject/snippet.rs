@@ -17,7 +17,7 @@ pub struct Snippet<'a> {
     pub notice: Option<&'a str>,
     /// The page's room, 16 hexadecimal digits.
     pub room: &'a str,
-    /// The visitor's token, base64url.
+    /// The visitor's token, base64.
     pub token: &'a str,
     /// How long media are held. `Some` at depth `media`; `None` at depth `assist`, which needs no style.
     pub hold: Option<Duration>,

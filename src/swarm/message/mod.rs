@@ -13,6 +13,7 @@
 
 mod ask;
 mod block;
+mod bundle;
 mod cancel;
 mod have;
 mod hello;
@@ -23,10 +24,11 @@ mod relayed;
 mod seek;
 mod signal;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 pub use ask::Ask;
 pub use block::Block;
+pub use bundle::Bundle;
 pub use cancel::Cancel;
 pub use have::Have;
 pub use hello::Hello;
@@ -36,6 +38,7 @@ pub use proof::Proof;
 pub use relayed::Relayed;
 pub use seek::Seek;
 pub use signal::Signal;
+use smallvec::SmallVec;
 
 use crate::swarm::{PeerFault, wire::Reader};
 
@@ -100,22 +103,46 @@ impl Message {
         out
     }
 
-    /// The message that `bytes` are; a block keeps its payload in them, without a copy.
+    /// The one message that `bytes` are.
     ///
     /// # Errors
-    /// The first [`PeerFault`] that the form shows.
+    /// The first [`PeerFault`] that the form shows; [`PeerFault::Long`] if there is anything behind it.
     pub fn decode(bytes: Bytes) -> Result<Self, PeerFault> {
+        match Self::first(&bytes)? {
+            (message, 0) => Ok(message),
+            _ => Err(PeerFault::Long),
+        }
+    }
+
+    /// The messages that `bytes` are, at least one ([`Bundle`]); a block keeps its payload in them, without a copy.
+    ///
+    /// # Errors
+    /// The first [`PeerFault`] that the form of any of them shows.
+    pub fn decode_all(mut bytes: Bytes) -> Result<SmallVec<[Self; 2]>, PeerFault> {
+        let mut messages = SmallVec::new();
+        loop {
+            let (message, rest) = Self::first(&bytes)?;
+            messages.push(message);
+            if rest == 0 {
+                return Ok(messages);
+            }
+            bytes.advance(bytes.len() - rest);
+        }
+    }
+
+    /// The first message, and how many bytes are behind it.
+    fn first(bytes: &Bytes) -> Result<(Self, usize), PeerFault> {
         if bytes.len() > MESSAGE_MAX {
             return Err(PeerFault::Long);
         }
-        let mut reader = Reader::new(&bytes);
+        let mut reader = Reader::new(bytes);
         let message = match reader.u8()? {
             Hello::TYPE => Self::Hello(Hello::read(&mut reader)?),
             Have::TYPE => Self::Have(Have::read(&mut reader)?),
             Ask::TYPE => Self::Ask(Ask::read(&mut reader)?),
             Cancel::TYPE => Self::Cancel(Cancel::read(&mut reader)?),
             Proof::TYPE => Self::Proof(Proof::read(&mut reader)?),
-            Block::TYPE => return Block::read(reader, &bytes).map(Self::Block),
+            Block::TYPE => return Block::read(reader, bytes).map(|block| (Self::Block(block), 0)),
             Lack::TYPE => Self::Lack(Lack::read(&mut reader)?),
             Seek::TYPE => Self::Seek(Seek::read(&mut reader)?),
             Meet::TYPE => Self::Meet(Meet::read(&mut reader)?),
@@ -123,8 +150,7 @@ impl Message {
             Relayed::TYPE => Self::Relayed(Relayed::read(&mut reader)?),
             _ => return Err(PeerFault::Type),
         };
-        reader.end()?;
-        Ok(message)
+        Ok((message, reader.remaining()))
     }
 }
 
