@@ -21,6 +21,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, StreamBody};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use tokio::{
     net::TcpStream,
@@ -28,7 +29,7 @@ use tokio::{
 };
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{Message, client::IntoClientRequest},
+    tungstenite::{Message, client::IntoClientRequest, protocol::Role},
 };
 use tower::{Layer, Service, ServiceExt};
 use tower_flashback::{
@@ -721,4 +722,52 @@ async fn the_way_out_waits_when_the_uplink_is_behind_and_nothing_else_does() {
             "it has caught up"
         );
     }
+}
+
+/// What a browser does that has an HTTP/2 connection already (RFC 8441).
+#[tokio::test]
+async fn axums_own_server_opens_the_signalling_socket_over_http_2() {
+    let flashback = Flashback::builder().build().unwrap();
+    let routes = site(Arc::default());
+    let around = flashback.layer().layer(routes.clone());
+    let visitors =
+        axum::ServiceExt::<axum::extract::Request>::into_make_service_with_connect_info::<SocketAddr>(around);
+    let inside = routes.layer(flashback.layer());
+    let (one, two) = (listener().await, listener().await);
+    let addresses = [one.local_addr().unwrap(), two.local_addr().unwrap()];
+    tokio::spawn(async { axum::serve(one, visitors).await });
+    tokio::spawn(async {
+        axum::serve(two, inside.into_make_service_with_connect_info::<SocketAddr>()).await
+    });
+    for address in addresses {
+        let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+        let (mut browser, driver) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream)
+            .await
+            .unwrap();
+        tokio::spawn(driver);
+        let mut connect = async |protocol| {
+            let request = Request::connect(format!("http://{address}/.flashback/signal"))
+                .extension(hyper::ext::Protocol::from_static(protocol))
+                .header(header::ORIGIN, format!("http://{address}"))
+                .header(header::SEC_WEBSOCKET_VERSION, "13");
+            let request = request.body(Body::empty()).unwrap();
+            browser.send_request(request).await.unwrap()
+        };
+        assert_eq!(
+            connect("connect-udp").await.status(),
+            StatusCode::METHOD_NOT_ALLOWED
+        );
+        let answer = connect("websocket").await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        let stream = TokioIo::new(hyper::upgrade::on(answer).await.unwrap());
+        let mut socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+        socket.send(Message::text("no message of ours")).await.unwrap();
+        let Some(Ok(Message::Close(Some(_)))) = socket.next().await else {
+            panic!("not the broker's answer");
+        };
+    }
+}
+
+async fn listener() -> tokio::net::TcpListener {
+    tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap()
 }

@@ -6,7 +6,7 @@ use axum::{
     body::Body,
     extract::{FromRequestParts, ws::WebSocketUpgrade},
 };
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 
 use crate::broker::{
     limit::{NoSeat, Subscriber},
@@ -22,7 +22,9 @@ struct Seat {
 }
 
 impl Broker {
-    /// Answers `GET /.flashback/signal`: 101 and a visitor's socket, or
+    /// Answers `GET /.flashback/signal`, or over HTTP/2 `CONNECT` with `:protocol = websocket` (RFC 8441): 101, or over
+    /// HTTP/2 200, and a visitor's socket, or
+    /// - 405 if the request is a `CONNECT` for anything else,
     /// - 426 if the request is no WebSocket handshake,
     /// - 403 if another site's page made it (its visitors' browsers would be ours to use),
     /// - 503 if no socket is free, in all or for this client, or the broker shuts down.
@@ -31,7 +33,10 @@ impl Broker {
     pub async fn upgrade(&self, request: Request<Body>, client: IpAddr) -> Response<Body> {
         let (mut parts, _) = request.into_parts();
         let Ok(handshake) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await else {
-            return refuse(StatusCode::UPGRADE_REQUIRED);
+            return match parts.method {
+                Method::CONNECT => refuse(StatusCode::METHOD_NOT_ALLOWED),
+                _ => upgrade_required(parts.version),
+            };
         };
         if !same_site(&parts.headers, &parts.uri) {
             shed("origin");
@@ -109,14 +114,24 @@ fn refuse(status: StatusCode) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     match status {
-        StatusCode::UPGRADE_REQUIRED => {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        StatusCode::METHOD_NOT_ALLOWED => {
+            headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         }
         StatusCode::SERVICE_UNAVAILABLE => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
         }
         _ => {}
+    }
+    response
+}
+
+/// HTTP/2 has no such headers (RFC 9113 §8.2.2): a browser that speaks it knows `CONNECT`.
+fn upgrade_required(version: Version) -> Response<Body> {
+    let mut response = refuse(StatusCode::UPGRADE_REQUIRED);
+    if version < Version::HTTP_2 {
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     }
     response
 }

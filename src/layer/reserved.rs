@@ -29,15 +29,17 @@ pub(super) fn owns(path: &str) -> bool {
 
 /// Answers a request under [`PREFIX`].
 pub(super) async fn answer(carrier: Arc<Carrier>, parts: Parts) -> Response<Body> {
-    if parts.method != Method::GET && parts.method != Method::HEAD {
+    let path = parts.uri.path().to_owned();
+    let name = path.strip_prefix(PREFIX).unwrap_or_default();
+    // In HTTP/2 a WebSocket is asked for by CONNECT (RFC 8441); what else it may ask for is the broker's to refuse.
+    let connects = parts.method == Method::CONNECT && name == "signal";
+    if parts.method != Method::GET && parts.method != Method::HEAD && !connects {
         let mut refusal = status(StatusCode::METHOD_NOT_ALLOWED);
         refusal
             .headers_mut()
             .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refusal;
     }
-    let path = parts.uri.path().to_owned();
-    let name = path.strip_prefix(PREFIX).unwrap_or_default();
     match name.split_once('/') {
         None if name == "live" => live(&carrier),
         None if name == "signal" => signal(&carrier, parts).await,
