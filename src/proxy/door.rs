@@ -12,6 +12,7 @@ use http::{
 use super::{
     config::{HostPattern, ServerSettings},
     forwarded::Trust,
+    tunnel,
 };
 
 /// The checks, as the settings want them.
@@ -31,8 +32,9 @@ impl Door {
 
     /// Lets a request in, with its sender's address, or says why not.
     pub(super) fn admit<B>(&self, mut request: Request<B>, peer: SocketAddr) -> Result<Request<B>, Refused> {
-        // CONNECT would make an open proxy of us; nothing but a path can be asked of a site.
-        if request.method() == Method::CONNECT {
+        // CONNECT would make an open proxy of us; nothing but a path can be asked of a site. A WebSocket is: over HTTP/2
+        // it is CONNECT with a path (RFC 8441).
+        if request.method() == Method::CONNECT && !tunnel::connects(&request) {
             return Err(Refused::Method);
         }
         let host = host(&request)?;

@@ -3,7 +3,7 @@
 use std::{error, io, iter};
 
 use axum::body::Body;
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, header::ALLOW};
 use hyper_util::client::legacy::Error;
 
 use super::{connection::Reuse, door::plain};
@@ -24,6 +24,8 @@ pub(super) enum Failure {
     Silent,
     #[error("the origin switched to a protocol that nobody asked for")]
     Switched,
+    #[error("the origin answered a page where a WebSocket was asked for")]
+    NoWebSocket,
     #[error("the target is no path of a site")]
     Target,
 }
@@ -45,6 +47,8 @@ impl Failure {
     pub(super) fn response(self) -> Response<Body> {
         let (status, kind, text) = match self {
             Self::Target => return plain(StatusCode::BAD_REQUEST, "the target is no path of this site\n"),
+            // The visitor asked for what is not there; that is no fault of the origin's.
+            Self::NoWebSocket => return no_websocket(),
             Self::ConnectTimeout | Self::Silent => (
                 StatusCode::GATEWAY_TIMEOUT,
                 metric::ORIGIN_TIMEOUT,
@@ -60,6 +64,15 @@ impl Failure {
         metrics::counter!(metric::FAULTS, "kind" => kind).increment(1);
         plain(status, text)
     }
+}
+
+/// The origin has it for GET, and the visitor's `CONNECT` would take its success for an open WebSocket.
+fn no_websocket() -> Response<Body> {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "no WebSocket is to be had here\n");
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static("GET"));
+    response
 }
 
 fn is_timeout(error: &Error) -> bool {

@@ -23,7 +23,8 @@
 //! # Hazards
 //! Every request is parsed and framed anew, so a body that two parsers would read differently reaches the origin in one
 //! reading only. Upgrades other than WebSocket are not passed: `Upgrade: h2c` would open a tunnel around all of this.
-//! A WebSocket that is tunnelled outlives the drain only until the process ends.
+//! A WebSocket that is tunnelled outlives the drain only until the process ends; a stream of HTTP/2 ends as the drain
+//! begins, for its connection would not end before it.
 
 pub mod config;
 pub mod forwarded;

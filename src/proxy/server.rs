@@ -25,6 +25,7 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::watch,
     time::{sleep, timeout},
 };
 use tower::ServiceExt;
@@ -33,6 +34,7 @@ use super::{
     config::ServerSettings,
     door::{Door, Refused},
     slots::{Slot, Slots},
+    tunnel::Drain,
 };
 use crate::telemetry::metric;
 
@@ -86,7 +88,8 @@ impl Server {
     {
         let slots = Slots::new(&self.settings);
         let graceful = GracefulShutdown::new();
-        let house = Arc::new(House::new(&self.settings));
+        let (open, closing) = watch::channel(());
+        let house = Arc::new(House::new(&self.settings, Drain(closing)));
         let mut stop = pin!(stop);
         loop {
             let visit = tokio::select! {
@@ -96,7 +99,7 @@ impl Server {
             };
             tokio::spawn(house.clone().keep(visit, service.clone(), graceful.watcher()));
         }
-        drop(self.listener);
+        drop((self.listener, open));
         drain(graceful, self.settings.drain).await
     }
 }
@@ -134,15 +137,17 @@ async fn next(listener: &TcpListener, slots: &Slots) -> Visit {
 struct House {
     door: Door,
     http: auto::Builder<TokioExecutor>,
+    drain: Drain,
     header_timeout: Duration,
 }
 
 impl House {
-    fn new(settings: &ServerSettings) -> Self {
+    fn new(settings: &ServerSettings, drain: Drain) -> Self {
         let (door, http) = (Door::new(settings), protocols(settings));
         Self {
             door,
             http,
+            drain,
             header_timeout: settings.header_timeout,
         }
     }
@@ -193,6 +198,7 @@ impl House {
     ) -> Result<Request<Body>, Refused> {
         let mut request = self.door.admit(request, peer)?;
         request.extensions_mut().insert(slot.clone());
+        request.extensions_mut().insert(self.drain.clone());
         Ok(request.map(Body::new))
     }
 }
@@ -223,6 +229,8 @@ fn protocols(settings: &ServerSettings) -> auto::Builder<TokioExecutor> {
         .max_buf_size(head);
     http.http2()
         .timer(TokioTimer::new())
+        // A browser opens its WebSockets on the connection that it has, and needs no other (RFC 8441).
+        .enable_connect_protocol()
         .max_concurrent_streams(settings.streams)
         .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX))
         // HTTP/2 has no idle deadline: a visitor who vanished is noticed by the ping that it does not answer.

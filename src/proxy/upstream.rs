@@ -12,7 +12,7 @@ use std::{
 
 use axum::body::Body;
 use http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{COOKIE, HOST},
     request::Parts,
     uri::PathAndQuery,
@@ -28,7 +28,7 @@ use super::{
     forwarded::{self, Arrival},
     hop,
     progress::Progress,
-    tunnel::{self, Tunnel},
+    tunnel::Tunnel,
 };
 
 /// The origin. See the [module docs](self).
@@ -79,25 +79,28 @@ impl tower::Service<Request<Body>> for Upstream {
 impl Origin {
     async fn answer(&self, mut request: Request<Body>) -> Result<Response<Body>, Failure> {
         let tunnel = Tunnel::asked(&mut request);
-        let request = self.address(request, tunnel.is_some())?;
+        let request = self.address(request, tunnel.as_ref())?;
         let mut response = self.ask(request).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             // A switch that nobody asked for, or to something else, would leave both sides with different protocols.
             let tunnel = tunnel
-                .filter(|_| tunnel::is_websocket(response.headers()))
+                .filter(|tunnel| tunnel.is_agreed(response.headers()))
                 .ok_or(Failure::Switched)?;
-            tunnel.join(&mut response);
-            hop::strip_response(response.headers_mut());
-            Tunnel::ask(response.headers_mut());
-            return Ok(response.map(Body::new));
+            return Ok(tunnel.join(response).map(Body::new));
+        }
+        if tunnel.is_some_and(|tunnel| tunnel.is_mistaken(response.status())) {
+            return Err(Failure::NoWebSocket);
         }
         hop::strip_response(response.headers_mut());
         Ok(response.map(Body::new))
     }
 
     /// Turns the visitor's request into ours: same path, our connection, the origin's name as configured.
-    fn address(&self, request: Request<Body>, tunnel: bool) -> Result<Request<Body>, Failure> {
+    fn address(&self, request: Request<Body>, tunnel: Option<&Tunnel>) -> Result<Request<Body>, Failure> {
         let (mut parts, body) = request.into_parts();
+        if parts.method == Method::CONNECT && tunnel.is_none() {
+            return Err(Failure::Target);
+        }
         parts.uri = self.target(&parts.uri)?;
         parts.version = Version::HTTP_11;
 
@@ -114,8 +117,8 @@ impl Origin {
             let own = HeaderValue::from_str(self.url.authority().as_str()).map_err(|_| Failure::Target)?;
             parts.headers.insert(HOST, own);
         }
-        if tunnel {
-            Tunnel::ask(&mut parts.headers);
+        if let Some(tunnel) = tunnel {
+            tunnel.ask(&mut parts);
         }
         Ok(Request::from_parts(parts, body))
     }

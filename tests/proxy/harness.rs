@@ -1,6 +1,7 @@
 //! Origins that follow a script, a proxy in front of them, and visitors who write bytes.
 
 use std::{
+    convert::Infallible,
     future::Future,
     net::SocketAddr,
     sync::{Arc, Mutex},
@@ -8,6 +9,7 @@ use std::{
 };
 
 use axum::{Router, body::Body};
+use http::{Request, Response};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
@@ -18,6 +20,7 @@ use tokio::{
     sync::watch,
     task::JoinHandle,
 };
+use tower::Service;
 use tower_flashback::proxy::{Config, Server, Upstream, server::Drained};
 
 /// A proxy that serves until it is told to stop, or dropped.
@@ -37,6 +40,23 @@ impl Proxy {
     }
 
     pub(crate) async fn to(url: &str, set: impl FnOnce(&mut Config)) -> Self {
+        Self::around(url, set, |upstream| upstream).await
+    }
+
+    /// With something between its server and the origin.
+    pub(crate) async fn around<S>(
+        url: &str,
+        set: impl FnOnce(&mut Config),
+        wrap: impl FnOnce(Upstream) -> S,
+    ) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send,
+    {
         let mut config = Config::default();
         config.server.listen = "127.0.0.1:0".parse().unwrap();
         set(&mut config);
@@ -44,7 +64,7 @@ impl Proxy {
         let server = Server::bind(&config.server).await.unwrap();
         let address = server.local_addr().unwrap();
         let (stop, mut stopped) = watch::channel(false);
-        let serving = tokio::spawn(server.serve(upstream, async move {
+        let serving = tokio::spawn(server.serve(wrap(upstream), async move {
             let _ = stopped.wait_for(|stop| *stop).await;
         }));
         Self {

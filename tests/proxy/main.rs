@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod bounds;
+mod connect;
 mod failure;
 mod framing;
 mod harness;

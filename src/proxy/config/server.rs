@@ -42,7 +42,7 @@ pub struct ServerSettings {
     pub header_timeout: Duration,
     /// Longest head of a request. Twice what browsers send with the most cookies that they keep for a site.
     pub header_size: ByteSize,
-    /// Requests at once in one HTTP/2 connection: what RFC 9113 recommends as the least.
+    /// Requests at once in one HTTP/2 connection, open WebSockets among them: what RFC 9113 recommends as the least.
     pub streams: u32,
     /// Time for open requests when the process is told to end: within the ten seconds after which Docker kills.
     #[serde(with = "humantime_serde")]
