@@ -66,6 +66,8 @@ pub(super) const INTRODUCTION: u64 = 5 + 60 + 2 * 18 + 2 * (TCP + TLS) + 8;
 pub(super) const SIGNAL: u64 = 20 + TCP + TLS;
 /// To open the signalling socket as one more stream of the connection (RFC 8441): the answer's head, Welcome.
 pub(super) const SOCKET: u64 = 250;
+/// To open it as a connection of its own: TLS resumed as well.
+pub(super) const CONNECTION: u64 = 700;
 /// IPv4 20, TCP 32 with timestamps.
 const TCP: u64 = 52;
 pub(super) const SEGMENT: u64 = 1_448;

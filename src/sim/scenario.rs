@@ -59,6 +59,9 @@ pub struct Scenario {
     pub broker_dies: Option<Duration>,
     /// Nobody carries anything: the origin alone.
     pub origin_only: bool,
+    /// Whether the signalling socket is a connection of its own, as where the site's front speaks HTTP/1.1: else it is one more stream
+    /// of the page's (RFC 8441).
+    pub http1: bool,
     /// What chance begins with.
     pub seed: u64,
     /// What the exchange goes by.
@@ -114,6 +117,7 @@ impl Default for Scenario {
             restricted: 0.0,
             broker_dies: None,
             origin_only: false,
+            http1: false,
             seed: 1,
             rules: Rules::default(),
         }

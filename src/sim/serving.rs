@@ -99,8 +99,9 @@ impl World<'_> {
             self.tally.first(measured, span);
         }
         if !self.scenario.origin_only {
-            // The signalling socket, one more stream of the connection (RFC 8441).
-            self.later(rtt / 2, Event::Join(visitor));
+            // The signalling socket: half a round trip, behind two of TCP and TLS if it is a connection of its own.
+            let span = if self.scenario.http1 { rtt * 5 / 2 } else { rtt / 2 };
+            self.later(span, Event::Join(visitor));
             return;
         }
         let Some(them) = self.get(visitor) else {

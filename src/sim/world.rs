@@ -267,7 +267,11 @@ impl<'a> World<'a> {
         them.unsponsored = !seeded;
         self.hall.enter(visitor);
         self.origin.join(visitor, seeded);
-        self.tally.signal(cost::SOCKET);
+        self.tally.signal(if scenario.http1 {
+            cost::CONNECTION
+        } else {
+            cost::SOCKET
+        });
         self.introduce(visitor, scenario.rules.introductions);
         self.tell(visitor, Input::Tick);
         self.unpack(visitor);

@@ -94,6 +94,10 @@ pub(in crate::cli) struct Simulate {
     /// Nobody carries anything: the origin alone.
     #[arg(long)]
     origin_only: bool,
+    /// The signalling socket is a connection of its own, as behind a front that speaks HTTP/1.1 to the site; else it is one more
+    /// stream of the page's connection.
+    #[arg(long)]
+    http1: bool,
     /// Beside each crowd the origin alone, and where there are cheats or churn the same crowd without them.
     #[arg(long)]
     pub(super) beside: bool,
@@ -191,6 +195,7 @@ impl Simulate {
         scenario.restricted = self.restricted;
         scenario.broker_dies = self.broker_dies.map(Into::into);
         scenario.origin_only = self.origin_only;
+        scenario.http1 = self.http1;
         scenario.seed = self.seed;
         scenario
     }
