@@ -128,7 +128,7 @@ function page(objects, state, html, holds, hold) {
   const json = {
     v: 1,
     room: "0123456789abcdef",
-    token: Buffer.alloc(29, 1).toString("base64url"),
+    token: Buffer.alloc(29, 1).toString("base64"),
     depth: holds ? "media" : "assist",
     hold_ms: hold,
     lan: true,

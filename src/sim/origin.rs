@@ -53,7 +53,7 @@ impl Origin {
         self.valve.leave(visitor);
     }
 
-    pub(super) fn wish(&mut self, visitor: u32, spare: SmallVec<[u32; 4]>) {
+    pub(super) fn wish(&mut self, visitor: u32, spare: SmallVec<[u32; 6]>) {
         self.valve.wish(visitor, spare);
     }
 

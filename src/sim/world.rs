@@ -29,7 +29,7 @@ pub(super) struct World<'a> {
     rules: Arc<Rules>,
     pub(super) queue: Queue<Event>,
     pub(super) messages: Shelf<Message>,
-    wishes: Shelf<SmallVec<[u32; 4]>>,
+    wishes: Shelf<SmallVec<[u32; 6]>>,
     pub(super) now: Moment,
     pub(super) visitors: Vec<Option<Box<Visitor>>>,
     pub(super) wires: Vec<Wire>,

@@ -268,6 +268,7 @@ impl<P: Payload> Swarm<P> {
             return false;
         }
         self.held.set(chunk);
+        self.news = true;
         self.under_way.clear(chunk);
         self.spare.retain(|spare| *spare != chunk);
         for place in 0..self.neighbours.len() {

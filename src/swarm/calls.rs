@@ -55,7 +55,7 @@ pub enum Output {
     /// So many more neighbours are wanted, and no neighbour knows any: the broker is to be asked.
     Need(u8),
     /// The origin may send these chunks when it has nothing better to do; what it was told before is void.
-    Spare(SmallVec<[u32; 4]>),
+    Spare(SmallVec<[u32; 6]>),
     /// A chunk is complete and verified: the page may have it.
     Got(u32),
     /// All chunks are.

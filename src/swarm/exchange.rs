@@ -46,6 +46,8 @@ pub struct Swarm<P> {
     /// The neighbour whose chunk is being sent.
     pub(super) giving: Option<u32>,
     pub(super) told: Moment,
+    /// Whether somebody may wait for news.
+    pub(super) news: bool,
     pub(super) looked: Moment,
     /// Drained by the caller after each input, and so bounded by what one input says.
     pub(super) outputs: VecDeque<Output>,
@@ -60,7 +62,7 @@ pub struct Swarm<P> {
     pub(super) under_way: Marks,
     pub(super) hello: Hello,
     /// What the origin may send out of turn.
-    pub(super) spare: SmallVec<[u32; 4]>,
+    pub(super) spare: SmallVec<[u32; 6]>,
     pub(super) random: SmallRng,
     pub(super) seeking: Seeking,
     pub(super) introduced: Introduced,
@@ -86,6 +88,7 @@ impl<P: Payload> Swarm<P> {
             introduced: Introduced::default(),
             giving: None,
             told: now,
+            news: false,
             looked: now,
             outputs: VecDeque::new(),
             random,
@@ -136,7 +139,7 @@ impl<P: Payload> Swarm<P> {
     #[must_use]
     pub fn deadline(&self) -> Moment {
         let look = self.looked.after(self.rules.look);
-        if self.neighbours.iter().any(Neighbour::waits_for_news) {
+        if self.news {
             look.min(self.told.after(self.pace()))
         } else {
             look
@@ -275,7 +278,7 @@ impl<P: Payload> Swarm<P> {
             }
             Message::Ask(ask) => self.wished(place, ask, now),
             Message::Cancel(cancel) => {
-                them.wish.take_if(|wish| wish.chunk == cancel.chunk);
+                self.news |= them.wish.take_if(|wish| wish.chunk == cancel.chunk).is_some();
                 false
             }
             Message::Proof(proof) => self.proof(place, proof),
@@ -314,7 +317,7 @@ impl<P: Payload> Swarm<P> {
     }
 
     fn tick(&mut self, now: Moment) -> bool {
-        if now >= self.told.after(self.pace()) {
+        if self.news && now >= self.told.after(self.pace()) {
             self.announce(now);
         }
         if now < self.looked.after(self.rules.look) {

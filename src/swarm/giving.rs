@@ -35,6 +35,7 @@ impl<P: Payload> Swarm<P> {
             }
             let Some(bytes) = self.page.block(chunk, block) else {
                 them.wish = None;
+                self.news = true;
                 return Some((link, Message::Lack(Lack { chunk })));
             };
             // Law 3. The taker was chosen among those that credit allows, but the ledger decides.
@@ -66,6 +67,7 @@ impl<P: Payload> Swarm<P> {
         let before = them.wish.take_if(|wish| wish.chunk == chunk);
         them.wish = None;
         if !self.held.has(chunk) {
+            self.news = true;
             self.say(link, Message::Lack(Lack { chunk }));
         } else if usize::from(block) * content::BLOCK >= self.page.length(chunk) {
             return self.wrong(link, PeerFault::Block);
@@ -99,6 +101,7 @@ impl<P: Payload> Swarm<P> {
     /// Tells those what is new to them who wait for nothing; who waits for an answer hears with it, for it asks no sooner.
     pub(super) fn announce(&mut self, now: Moment) {
         self.told = now;
+        self.news = false;
         for place in 0..self.neighbours.len() {
             if self.neighbours[place].waits_for_news() {
                 self.inform(place);

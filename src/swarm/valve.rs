@@ -28,7 +28,7 @@ pub(crate) struct Valve {
 /// What the origin knows of a visitor.
 #[derive(Debug)]
 struct Subscriber {
-    spare: SmallVec<[u32; 4]>,
+    spare: SmallVec<[u32; 6]>,
     /// What it was sent last, the oldest first: its wishes may still name it. At most [`LATELY`].
     lately: VecDeque<u32>,
     rank: Rank,
@@ -61,7 +61,7 @@ impl Valve {
     }
 
     /// What the visitor would take out of turn; what it was just sent is not sent again.
-    pub(crate) fn wish(&mut self, visitor: u32, mut spare: SmallVec<[u32; 4]>) {
+    pub(crate) fn wish(&mut self, visitor: u32, mut spare: SmallVec<[u32; 6]>) {
         if let Some(them) = self.subscribers.get_mut(&visitor) {
             spare.retain(|chunk| !them.lately.contains(chunk));
             them.spare = spare;
@@ -184,7 +184,7 @@ impl Valve {
 
 /// Odd, so that it is a permutation; 2^32 divided by the golden ratio.
 const SCATTER: u32 = 0x9e37_79b9;
-/// Twice what may be wished for at once.
+/// As many as one may name at once.
 const LATELY: usize = 8;
 
 #[cfg(test)]

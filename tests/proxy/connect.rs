@@ -12,7 +12,7 @@ use axum::{
     response::Response,
     routing::{any, get},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
@@ -99,7 +99,7 @@ impl Browser {
             last = String::from_utf8_lossy(&body).into_owned();
         }
         let (_, rest) = last.split_once("\"token\":\"").expect("the page is carried");
-        URL_SAFE_NO_PAD
+        STANDARD_NO_PAD
             .decode(&rest[..rest.find('"').unwrap()])
             .unwrap()
             .try_into()

@@ -8,11 +8,11 @@ use crate::swarm::{PeerFault, wire::Reader};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spare {
     /// At most [`MAX`](Self::MAX), by their numbers in the room.
-    pub chunks: SmallVec<[u32; 4]>,
+    pub chunks: SmallVec<[u32; 6]>,
 }
 
 impl Spare {
-    /// Twice what the exchange asks for by default: room for a site whose visitors are far away.
+    /// More than the exchange asks for by default: room for a site whose visitors are far away.
     pub const MAX: usize = 8;
 
     pub(super) const TYPE: u8 = 0x46;

@@ -150,6 +150,11 @@ impl Message {
             Relayed::TYPE => Self::Relayed(Relayed::read(&mut reader)?),
             _ => return Err(PeerFault::Type),
         };
+        // Some take all there is: what they leave is more than they may have.
+        if matches!(message, Self::Proof(_) | Self::Seek(_)) {
+            reader.end()?;
+            return Ok((message, 0));
+        }
         Ok((message, reader.remaining()))
     }
 }
