@@ -117,20 +117,23 @@ impl World<'_> {
     /// Puts a message on the wire, and all that is to be said to the same neighbour now: through the uplink, the delay, the
     /// downlink.
     pub(super) fn say(&mut self, from: u32, to: u32, message: Message) {
-        let Some(them) = self.get(from) else {
+        let Some(kind) = self.get(from).map(|them| them.kind) else {
             return;
         };
-        let (kind, swarm) = (them.kind, &mut them.swarm);
-        let others = swarm
-            .iter_mut()
-            .flat_map(|swarm| std::iter::from_fn(|| swarm.more(to)));
-        let messages: SmallVec<[Message; 2]> = std::iter::once(message)
-            .chain(others)
-            .map(|message| kind.disguise(message))
-            .collect();
-        let own = messages.iter().map(cost::own).sum();
+        let (mut own, mut follows) = (0, false);
+        let mut words: SmallVec<[Word; 4]> = SmallVec::new();
+        let mut next = Some(message);
+        while let Some(message) = next {
+            let message = kind.disguise(message);
+            let bytes = cost::own(&message);
+            own += bytes;
+            follows |= more(&message);
+            self.tally.said(&message, bytes);
+            words.push(Word::pack(message, &mut self.messages));
+            let swarm = self.get(from).and_then(|them| them.swarm.as_mut());
+            next = swarm.and_then(|swarm| swarm.more(to));
+        }
         let (bytes, packets) = cost::together(own);
-        let more = messages.iter().any(more);
         let left = self.charge(from, bytes);
         let wire = &mut self.wires[to as usize];
         let start = left.after(self.scenario.rtt / 2).max(wire.down_free);
@@ -143,13 +146,11 @@ impl World<'_> {
                 from,
                 to,
                 bytes,
-                more,
+                more: follows,
             },
             at,
         );
-        for message in messages {
-            self.tally.said(&message, cost::own(&message));
-            let word = Word::pack(message, &mut self.messages);
+        for word in words {
             self.queue.push(at, Event::Heard(to, from, word));
         }
     }
