@@ -112,29 +112,27 @@ async fn socket(answer: Response<Incoming>) -> Socket {
     WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Client, None).await
 }
 
+/// Heads of what the swarm may carry.
+fn fresh(kind: &'static str) -> [(header::HeaderName, &'static str); 2] {
+    [
+        (header::CACHE_CONTROL, "max-age=60"),
+        (header::CONTENT_TYPE, kind),
+    ]
+}
+
 /// A site with a picture on its page, behind the layer and the proxy; its page is hot.
 async fn hot() -> (Flashback, Proxy) {
     let site = Router::new()
         .route(
             "/",
             get(async || {
-                let fresh = [
-                    (header::CACHE_CONTROL, "max-age=60"),
-                    (header::CONTENT_TYPE, "text/html"),
-                ];
-                (fresh, "<!doctype html><head></head><img src=/big.jpg>")
+                (
+                    fresh("text/html"),
+                    "<!doctype html><head></head><img src=/big.jpg>",
+                )
             }),
         )
-        .route(
-            "/big.jpg",
-            get(async || {
-                let fresh = [
-                    (header::CACHE_CONTROL, "max-age=60"),
-                    (header::CONTENT_TYPE, "image/jpeg"),
-                ];
-                (fresh, vec![7; 100_000])
-            }),
-        );
+        .route("/big.jpg", get(async || (fresh("image/jpeg"), vec![7; 100_000])));
     let origin = app(site).await;
     let flashback = Flashback::builder().build().unwrap();
     let layer = flashback.layer();

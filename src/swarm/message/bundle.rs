@@ -10,7 +10,8 @@ use super::{Block, Proof, Seek};
 /// let messages = [Message::Cancel(Cancel { chunk: 7 }), Message::Lack(Lack { chunk: 8 })];
 /// let mut bundle = Bundle::new(messages[0].encode());
 /// assert!(bundle.add(&messages[1].encode()));
-/// assert_eq!(Message::decode_all(bundle.into_bytes().into()).unwrap().as_slice(), messages);
+/// let decoded = Message::decode_all(bundle.into_bytes().into());
+/// assert_eq!(decoded.map(|all| all.to_vec()), Ok(messages.to_vec()));
 /// ```
 #[derive(Debug)]
 pub struct Bundle {
