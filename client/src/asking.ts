@@ -10,8 +10,8 @@ import { RETRY } from "./rules";
 import { Bringer, trustsUs, type Neighbour } from "./neighbour";
 import { described } from "./manifest";
 import { whichChunk } from "./roulette";
-import { add, begin, complete } from "./chunk";
 import { news } from "./giving";
+import { add, begin, complete } from "./chunk";
 
 /** Asks that may be open, or cancelled and unanswered: one who lets more pile up is not asked again. */
 const EXPECTED_MOST = 32;

@@ -4,8 +4,8 @@
  */
 import { REFLEXIVE, type Candidate, type Identity } from "./identity";
 import { check, integer, join, oneOf, type Field } from "./wire";
-import { fromAscii, fromHex, toHex } from "./hex";
 import { Fault } from "./fault";
+import { fromAscii, fromHex, toHex } from "./hex";
 
 export enum Part {
   Identity = 1,

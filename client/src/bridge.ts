@@ -1,6 +1,6 @@
 /** The page's side of the talk with its worker: greeting it, and greeting again when it was started anew. */
-import { workerUrl } from "./register";
 import type { ToPage, ToWorker } from "./port";
+import { workerUrl } from "./register";
 import type { PageObject } from "./manifest";
 
 /** Milliseconds between two signs of life: browsers stop a worker that has had none for 30 s. */

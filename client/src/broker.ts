@@ -1,7 +1,7 @@
 /** The visitor's socket to the broker: joins, and joins again a few times when it is lost. */
 import { VERSION } from "./message";
-import { decodeSignal, encodeSignal, Talk, type FromBroker, type FromVisitor } from "./signal";
 import { PREFIX } from "./port";
+import { decodeSignal, encodeSignal, Talk, type FromBroker, type FromVisitor } from "./signal";
 
 /** Close codes 4000 to 4004 are refusals; 4004 says that the page is calm. */
 const CALM = 4004;
@@ -25,7 +25,7 @@ export function join(token: Uint8Array, heard: (message: FromBroker) => void, lo
     socket = new WebSocket(location.origin.replace(/^http/, "ws") + PREFIX + "signal");
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
-      send({ kind: Talk.Join, version: VERSION, token });
+      send({ kind: Talk.Join, wireVersion: VERSION, token });
     };
     socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
       // Text, which no broker of ours sends, makes bytes that are no message either.

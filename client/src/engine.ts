@@ -16,8 +16,8 @@ import { neighbourhood, type Neighbourhood } from "./neighbourhood";
 import { memory } from "./store";
 
 /** Bytes of verified chunks kept in memory. */
-const MEMORY = 64 * 1024 * 1024;
-const MEMORY_MOBILE = 24 * 1024 * 1024;
+const MEMORY = 64e6;
+const MEMORY_MOBILE = 24e6;
 /** Milliseconds that a request waits for its next byte before the network has it: twice the slowest way out. */
 const PATIENCE = 10_000;
 

@@ -9,13 +9,13 @@
  */
 import { askAll, block, expire, proof, refuse } from "./asking";
 import { trust, wanted, type Neighbour } from "./neighbour";
-import { In, type Input, type Output, type Told } from "./step";
+import { EVICT, GREETING, SEEK } from "./rules";
 import { BLOCK, chunkCount } from "./manifest";
 import { Fault } from "./fault";
 import { decode, Kind, type Message } from "./message";
 import { accuse, JOIN_PATIENCE, leave, linked, type Swarm } from "./state";
 import { announce, giveNext, greet, wish } from "./giving";
-import { EVICT, GREETING, SEEK } from "./rules";
+import { In, type Input, type Output, type Told } from "./step";
 import { spans } from "./ranges";
 import { ended, fetchAll, giveUp, reserve, take } from "./seeding";
 import { Talk } from "./signal";
@@ -107,11 +107,11 @@ function told(of: Swarm, message: Told, now: number): void {
   }
 }
 
-/** Takes a packet; true if there may be something to ask for now. */
-function hear(of: Swarm, them: Neighbour, bytes: Uint8Array, now: number): boolean {
+/** Takes a packet; true, or how many messages of it say so, if there may be something to ask for now. */
+function hear(of: Swarm, them: Neighbour, bytes: Uint8Array, now: number): boolean | number {
   const messages = decode(bytes);
-  // All of them are heard.
-  return "fault" in messages ? accuse(of, them, messages.fault) : messages.filter((one) => heard(of, them, one, now)).length > 0;
+  // Whoever was let go at one of them is not heard any more: each of a thousand would be an accusation.
+  return "fault" in messages ? accuse(of, them, messages.fault) : messages.filter((one) => of.neighbours.has(them.link) && heard(of, them, one, now)).length;
 }
 
 function heard(of: Swarm, them: Neighbour, message: Message, now: number): boolean {

@@ -2,9 +2,9 @@
  * The giving side of the exchange: what neighbours are told, and who gets the next block. Law 3 is kept here: a block is
  * booked in the ledger before it goes. Pure part of `exchange.ts`, twin of `src/swarm/giving.rs`.
  */
-import { Fault } from "./fault";
-import { accuse, free, linked, say, stated, type Swarm } from "./state";
 import { whom } from "./roulette";
+import { accuse, free, linked, say, stated, type Swarm } from "./state";
+import { Fault } from "./fault";
 import { balance, give } from "./ledger";
 import { spansOf } from "./ranges";
 import { trust, type Neighbour } from "./neighbour";
@@ -13,7 +13,7 @@ import { BLOCK, described } from "./manifest";
 
 /** First words on a new link: who we are, and all that we hold. */
 export function greet(of: Swarm, them: Neighbour): void {
-  say(of, them, { kind: Kind.Hello, version: VERSION, room: of.room, id: of.id }, ...have(of, of.held));
+  say(of, them, { kind: Kind.Hello, wireVersion: VERSION, room: of.room, id: of.id }, ...have(of, of.held));
 }
 
 /** Tells those what is new to them who wait for nothing; who waits for an answer hears with it, for it asks no sooner. */
@@ -83,5 +83,5 @@ function mayGive(of: Swarm, them: Neighbour): boolean {
 
 function have(of: Swarm, chunks: Iterable<number>): Message[] {
   const ranges = spansOf(chunks);
-  return ranges.length > 0 ? [{ kind: Kind.Have, credit: stated(of), ranges }] : [];
+  return ranges.length ? [{ kind: Kind.Have, credit: stated(of), ranges }] : [];
 }

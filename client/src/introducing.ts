@@ -3,8 +3,8 @@
  * introducing others (`docs/protocol.md`, introduced by a neighbour). Pure part of `exchange.ts`.
  */
 import { Out } from "./step";
-import { Kind, SEEK_MOST, type Message } from "./message";
 import { LINKS, LINKS_MAX, MEET, SEEK, TRUST, TRUST_GIVER, UNSOUGHT } from "./rules";
+import { Kind, SEEK_MOST, type Message } from "./message";
 import { Talk } from "./signal";
 import { Part } from "./body";
 import { reachable } from "./reach";

@@ -27,7 +27,7 @@ export enum Kind {
 
 /** Credit is in units of 2 KiB, `ranges` and `chunk` count chunks of the room, `block` counts within its chunk. */
 export type Message =
-  | { kind: Kind.Hello; version: number; room: Uint8Array; id: number }
+  | { kind: Kind.Hello; wireVersion: number; room: Uint8Array; id: number }
   | { kind: Kind.Have; credit: number; ranges: Ranges }
   | { kind: Kind.Ask; credit: number; chunk: number; block: number }
   | { kind: Kind.Cancel; chunk: number }
@@ -102,7 +102,7 @@ export const visitor = integer(4);
 
 const any = oneOf<Message>(
   {
-    [Kind.Hello]: { version, room: bytes(8), id: visitor },
+    [Kind.Hello]: { wireVersion: version, room: bytes(8), id: visitor },
     [Kind.Have]: { credit, ranges },
     [Kind.Ask]: { credit, chunk, block },
     [Kind.Cancel]: { chunk },

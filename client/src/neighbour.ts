@@ -1,7 +1,7 @@
 /** What is known of one neighbour, and of one chunk that is wanted. Pure records; `asking.ts` and `giving.ts` use them. */
-import { balance, type Pair } from "./ledger";
 import { BLOCK } from "./manifest";
 import { SPONSOR, TRUST, TRUST_MAX } from "./rules";
+import { balance, type Pair } from "./ledger";
 
 export interface Neighbour extends Pair {
   readonly link: number;

@@ -1,8 +1,8 @@
 /**
  * Whom, and which chunk: the two choices of the exchange, each a pure function of what is seen and a random number.
  */
-import type { Neighbour } from "./neighbour";
 import { balance } from "./ledger";
+import type { Neighbour } from "./neighbour";
 
 /** The rarest, of equals any: what is spread thin is spread first, while somebody has the credit to give it. */
 export function whichChunk(candidates: readonly number[], holders: (chunk: number) => number, random: () => number): number | undefined {

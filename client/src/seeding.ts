@@ -57,7 +57,7 @@ export function take(of: Swarm, chunk: number, bytes: Uint8Array<ArrayBuffer>): 
  * is still hope, one request with every look; for one with whom nobody links it doubles with every second.
  */
 export function fetchAll(of: Swarm, now: number, look: boolean): void {
-  const alone = of.plain ? Infinity : linked(of).length ? 0 : now - of.hope;
+  const alone = of.plain ? Infinity : linked(of)[0] ? 0 : now - of.hope;
   const most = SEED * 2 ** (alone / 1000);
   const wanted = [...of.wanted.keys()];
   if (alone <= 0) wanted.sort(() => of.chance() - 0.5);

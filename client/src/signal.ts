@@ -4,8 +4,8 @@
  */
 import type { Ledger } from "./ledger";
 import { Fault } from "./fault";
-import { body, type Body } from "./body";
 import { CHUNK } from "./manifest";
+import { body, type Body } from "./body";
 import { chunk, version, visitor } from "./message";
 import { bytes, decodeAll, integer, many, oneOf, rest, type Refused } from "./wire";
 
@@ -28,7 +28,7 @@ export enum Talk {
 }
 
 export type FromVisitor =
-  | { kind: Talk.Join; version: number; token: Uint8Array }
+  | { kind: Talk.Join; wireVersion: number; token: Uint8Array }
   | { kind: Talk.Signal; to: number; body: Body }
   | { kind: Talk.Need; count: number }
   | { kind: Talk.Accuse; visitor: number; fault: number }
@@ -62,7 +62,7 @@ const sum = integer(8);
 
 const fromVisitor = oneOf<FromVisitor>(
   {
-    [Talk.Join]: { version, token: bytes(29) },
+    [Talk.Join]: { wireVersion: version, token: bytes(29) },
     [Talk.Signal]: { to: visitor, body },
     [Talk.Need]: { count: integer(1) },
     [Talk.Accuse]: { visitor, fault: integer(1) },

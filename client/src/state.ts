@@ -119,7 +119,7 @@ export function accuse(of: Swarm, them: Neighbour, fault: Fault, certain = true)
 
 /** Says something to a neighbour, in one packet. */
 export function say(of: Swarm, { link }: Neighbour, ...messages: Message[]): void {
-  if (messages.length > 0) of.outputs.push({ kind: Out.Send, link, messages });
+  if (messages[0]) of.outputs.push({ kind: Out.Send, link, messages });
 }
 
 /** Says something to the broker. */

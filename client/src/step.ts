@@ -1,7 +1,7 @@
 /** One step of the exchange: what happened, and what is to be done. Types alone; `exchange.ts` decides. */
 import type { Message } from "./message";
-import type { Body } from "./body";
 import type { FromBroker, FromVisitor, Talk } from "./signal";
+import type { Body } from "./body";
 
 export enum In {
   Told,

@@ -44,7 +44,7 @@ function name(fault: Fault): string {
 function written(message: object, kinds: Record<number, string>): unknown {
   const { kind, ...fields } = message as { kind: number } & Record<string, unknown>;
   // Which the vectors leave out: there is one.
-  if (fields["version"] === VERSION) delete fields["version"];
+  if (fields["wireVersion"] === VERSION) delete fields["wireVersion"];
   const entries = Object.entries(fields).map(([field, value]): [string, unknown] => {
     if (field === "ranges") return [field, pairs(value as number[])];
     if (field === "digests") return [field, toHex(value as Uint8Array).match(/.{32}/g)];
@@ -96,7 +96,7 @@ function read(message: Record<string, unknown> & { type: string }, kinds: object
     return [field, typeof value === "string" ? fromHex(value) : value];
   });
   // Those that have no version ignore it.
-  return { kind: Object.entries(kinds).find(([word]) => word.toLowerCase() === type)?.[1] as unknown, version: VERSION, ...Object.fromEntries(entries) };
+  return { kind: Object.entries(kinds).find(([word]) => word.toLowerCase() === type)?.[1] as unknown, wireVersion: VERSION, ...Object.fromEntries(entries) };
 }
 
 function readBody({ identity, candidate }: { identity?: object; candidate?: object }): Body {

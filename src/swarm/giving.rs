@@ -15,7 +15,7 @@ use crate::{
 
 impl<P: Payload> Swarm<P> {
     /// The next block that goes out, or the proof ahead of it; none if nobody may be given one now. It is charged: it must
-    /// be sent.
+    /// be sent. What [`more`](Self::more) has for the same neighbour then goes ahead of it, for it takes the rest of its packet.
     pub fn give(&mut self, now: Moment) -> Option<(u32, Message)> {
         loop {
             let place = self.taker(now)?;

@@ -25,6 +25,7 @@ mod seek;
 mod signal;
 
 use bytes::{Buf, Bytes};
+use smallvec::SmallVec;
 
 pub use ask::Ask;
 pub use block::Block;
@@ -38,7 +39,6 @@ pub use proof::Proof;
 pub use relayed::Relayed;
 pub use seek::Seek;
 pub use signal::Signal;
-use smallvec::SmallVec;
 
 use crate::swarm::{PeerFault, wire::Reader};
 
