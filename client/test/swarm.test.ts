@@ -3,6 +3,12 @@ import { test } from "node:test";
 import { Fault } from "../src/fault.ts";
 import { BROKER } from "../src/introducing.ts";
 import { Bringer } from "../src/neighbour.ts";
+import { handle } from "../src/exchange.ts";
+import { encode, Kind, VERSION } from "../src/message.ts";
+import { Talk } from "../src/signal.ts";
+import { swarm } from "../src/state.ts";
+import { In, Out } from "../src/step.ts";
+import { memory } from "../src/store.ts";
 import { run, type Setting, type World } from "./world.ts";
 
 const PAGE = [300_000, 16_384, 8_192, 70_001, 1_000_000];
@@ -39,6 +45,17 @@ function peerShare(world: World, from: number): number {
   const late = world.visitors.slice(from);
   return late.reduce((sum, { got }) => sum + got.peer, 0) / (late.length * LENGTH);
 }
+
+test("whoever is let go within a packet is accused once, however much is behind it", () => {
+  const room = new Uint8Array(8);
+  const of = swarm({ manifest: [], room, lan: true, store: memory(1), chance: () => 0, quiet: () => false }, 0);
+  handle(of, { kind: In.Told, message: { kind: Talk.Meet, visitor: 7 } }, 0);
+  handle(of, { kind: In.Opened, link: 7 }, 0);
+  const hello = { kind: Kind.Hello, wireVersion: VERSION, room, id: 7 } as const;
+  handle(of, { kind: In.Heard, link: 7, bytes: encode(...Array.from({ length: 1000 }, () => hello)) }, 1);
+  const said = of.outputs.filter((output) => output.kind === Out.Tell && output.message.kind === Talk.Accuse);
+  assert.equal(said.length, 1);
+});
 
 test("the first visitor has everything from the origin, once", () => {
   const world = complete({ visitors: 1, every: 0, lengths: PAGE });
