@@ -16,7 +16,7 @@ use tower_flashback::{
     swarm::{
         Candidate, Identity, Message, PeerFault, Ranges,
         candidate::{Host, Kind},
-        message::{Ask, Block, Cancel, Have, Hello, Lack, Meet, Proof, Relayed, Seek, Signal},
+        message::{Ask, Block, Cancel, Digests, Have, Hello, Lack, Meet, Proof, Relayed, Seek, Signal},
     },
 };
 
@@ -215,10 +215,7 @@ fn message(value: &Value) -> Message {
         "cancel" => Message::Cancel(Cancel { chunk: chunk() }),
         "proof" => Message::Proof(Proof {
             chunk: chunk(),
-            digests: list(&value["digests"])
-                .iter()
-                .map(|digest| Digest(array(digest)))
-                .collect(),
+            digests: digests(&value["digests"]),
         }),
         "block" => Message::Block(Block {
             credit: credit(),
@@ -243,8 +240,17 @@ fn message(value: &Value) -> Message {
             from: word(&value["from"]),
             body: body(&value["body"]),
         }),
+        "learn" => Message::Learn,
+        "digests" => Message::Digests(Digests {
+            chunk: chunk(),
+            digests: digests(&value["digests"]),
+        }),
         other => panic!("no message is called {other}"),
     }
+}
+
+fn digests(value: &Value) -> Vec<Digest> {
+    list(value).iter().map(|digest| Digest(array(digest))).collect()
 }
 
 fn from_visitor(value: &Value) -> FromVisitor {

@@ -5,7 +5,11 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex},
+    ops::Range,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,7 +21,7 @@ use tokio::{
     task::JoinHandle,
     time::{interval, timeout},
 };
-use tower::{Layer, ServiceExt};
+use tower::{Layer, ServiceExt, util::MapRequest};
 use tower_flashback::{
     Flashback, Settings,
     content::Digest,
@@ -54,6 +58,40 @@ async fn a_crowd_carries_the_page() {
     for (path, fetches) in site.fetches() {
         assert_eq!(fetches, 1, "the origin was asked for {path} more than once");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn digests_that_the_page_leaves_out_are_told_by_neighbours() {
+    let site = Site::with(|settings| settings.carry.list_digests_below = 1).await;
+    site.heat().await;
+    // The first is told them in its page, and stays.
+    let first = Crowd::of(&site, 1, |_| {
+        let mut settings = honest();
+        settings.dwell = Duration::from_secs(60);
+        settings
+    });
+    timeout(PATIENCE, complete(&first.gauges[0]))
+        .await
+        .expect("the first lacks the page");
+    let crowd = Crowd::from(&site, 2..6, |_| honest());
+    for visit in crowd.all().await {
+        site.is_whole(&visit);
+        assert!(visit.peer > 0, "{visit:?}");
+        assert_eq!((visit.law3_violations, visit.wrong_bytes), (0, 0), "{visit:?}");
+    }
+    assert_eq!(site.lists.load(Ordering::Relaxed), 0, "neighbours told nothing");
+    first.visits.iter().for_each(JoinHandle::abort);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn digests_that_nobody_tells_are_fetched() {
+    let site = Site::with(|settings| settings.carry.list_digests_below = 0).await;
+    site.heat().await;
+    for visit in Crowd::of(&site, 3, |_| honest()).all().await {
+        site.is_whole(&visit);
+        assert_eq!((visit.law3_violations, visit.wrong_bytes), (0, 0), "{visit:?}");
+    }
+    assert!(site.lists.load(Ordering::Relaxed) > 0, "who told the first?");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -155,6 +193,8 @@ struct Site {
     address: SocketAddr,
     flashback: Flashback,
     asked: Asked,
+    /// How often digests were asked for over HTTP.
+    lists: Arc<AtomicU32>,
     serving: JoinHandle<()>,
 }
 
@@ -163,18 +203,31 @@ type Asked = Arc<Mutex<BTreeMap<String, u32>>>;
 
 impl Site {
     async fn open() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::default();
         settings.broker.lan_candidates = true;
+        change(&mut settings);
         let flashback = Flashback::builder().settings(settings).build().unwrap();
         let mut at = ServerSettings::default();
         at.listen = (Ipv4Addr::LOCALHOST, 0).into();
         let server = Server::bind(&at).await.unwrap();
         let asked = Arc::default();
-        let service = flashback.layer().layer(origin(Arc::clone(&asked)));
+        let carried = flashback.layer().layer(origin(Arc::clone(&asked)));
+        let lists = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&lists);
+        let service = MapRequest::new(carried, move |request: Request<Body>| {
+            let is_list = request.uri().path().starts_with("/.flashback/digests/");
+            counted.fetch_add(is_list.into(), Ordering::Relaxed);
+            request
+        });
         let address = server.local_addr().unwrap();
         Self {
             address,
             asked,
+            lists,
             serving: tokio::spawn(async move {
                 let _ = server.serve(service, std::future::pending()).await;
             }),
@@ -232,7 +285,12 @@ struct Crowd {
 
 impl Crowd {
     fn of(site: &Site, count: u8, settings: impl Fn(u8) -> visitor::Settings) -> Self {
-        let visitors: Vec<_> = (0..count)
+        Self::from(site, 0..count, settings)
+    }
+
+    /// With these numbers.
+    fn from(site: &Site, numbers: Range<u8>, settings: impl Fn(u8) -> visitor::Settings) -> Self {
+        let visitors: Vec<_> = numbers
             .map(|number| {
                 let mut settings = settings(number);
                 settings.address = Some(Ipv4Addr::new(127, 0, 9, number + 1).into());
@@ -295,6 +353,14 @@ impl Watch {
     async fn end(self) {
         let _ = self.stop.send(());
         assert!(self.looking.await.unwrap() > 10, "nobody looked");
+    }
+}
+
+/// Resolves when the visitor has its page.
+async fn complete(gauge: &Gauge) {
+    let mut tick = interval(Duration::from_millis(1));
+    while !gauge.sample().complete {
+        tick.tick().await;
     }
 }
 

@@ -38,7 +38,7 @@ pub struct Entry {
     pub first: u32,
     /// Names the object.
     pub digest: Digest,
-    /// Base64 of the digests of its chunks; absent above [`INLINE`] chunks.
+    /// Base64 of the digests of its chunks; absent above [`INLINE`] chunks, and where neighbours tell them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chunks: Option<String>,
     /// What else the response must say.
@@ -75,6 +75,15 @@ impl Entry {
     #[must_use]
     pub fn digests(&self) -> &Digests {
         &self.digests
+    }
+
+    /// The same, its chunks' digests left to whoever has them already.
+    #[must_use]
+    pub fn without_chunks(&self) -> Self {
+        Self {
+            chunks: None,
+            ..self.clone()
+        }
     }
 
     /// Whether newcomers may still be told of it: visitors that carry it never ask the origin whether it changed.

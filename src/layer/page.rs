@@ -170,6 +170,7 @@ impl Visited<'_> {
         if !visit.page.open_room(&*carrier.introducer) {
             return None;
         }
+        let visitors = carrier.introducer.attendance(visit.page.room).visitors;
         let stun = carrier.introducer.stun();
         let snippet = Snippet {
             client: &asset::client_url(),
@@ -182,7 +183,11 @@ impl Visited<'_> {
                 Stun::Port(port) => inject::Stun::Port(*port),
                 Stun::Url(url) => inject::Stun::Url(url),
             }),
-            objects: &listed.objects,
+            objects: if visitors < carrier.settings.list_digests_below {
+                &listed.objects
+            } else {
+                &listed.unlisted
+            },
             script: &injection.script,
             style: injection.style.as_ref(),
         };

@@ -18,8 +18,9 @@ use super::{
     introducer::Introducer,
 };
 use crate::{
-    content::{CHUNK, Digest, Entry, Page, RoomId},
+    content::{CHUNK, Digest, Entry, INLINE, Page, RoomId},
     crowd::{Key, Pressure},
+    swarm::message::Digests,
 };
 
 /// A page while a crowd looks at it.
@@ -129,12 +130,19 @@ impl HotPage {
     }
 }
 
+const _: () = assert!(
+    INLINE == Digests::COUNT_MAX,
+    "what the page lists, neighbours tell"
+);
+
 /// A manifest in the forms that a page needs.
 #[derive(Clone, Debug)]
 pub(super) struct Listed {
     version: Option<(u64, usize)>,
     /// The JSON list.
     pub(super) objects: Objects,
+    /// The same without the digests of chunks, which neighbours tell.
+    pub(super) unlisted: Objects,
     /// What may be held.
     pub(super) carried: Arc<Carried>,
     empty: bool,
@@ -147,15 +155,17 @@ impl Listed {
                 .iter()
                 .map(|entry| (entry.url.as_str(), entry.kind.as_str())),
         );
-        match Objects::new(entries) {
-            Ok(objects) => Self {
+        let unlisted = entries.iter().map(|entry| entry.without_chunks());
+        match (Objects::new(entries), Objects::new(unlisted)) {
+            (Ok(objects), Ok(unlisted)) => Self {
                 version: Some(version),
                 objects,
+                unlisted,
                 carried: Arc::new(carried),
                 empty: entries.is_empty(),
             },
             // Strings and numbers are always JSON; were they not, the page would go out as it is.
-            Err(_) => Self {
+            _ => Self {
                 version: Some(version),
                 ..Self::default()
             },
@@ -173,6 +183,7 @@ impl Default for Listed {
         Self {
             version: None,
             objects: Objects::none(),
+            unlisted: Objects::none(),
             carried: Arc::default(),
             empty: true,
         }

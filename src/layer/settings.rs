@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::crowd::Pressure;
+use crate::{crowd::Pressure, swarm::valve::CROWD};
 
 /// How much of a hot page its visitors carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,10 @@ pub struct Settings {
     /// page's visitors can carry ÷ uplink. 0.5, half of what saturates the origin: below, the origin alone is faster for
     /// everyone than visitors behind their uplinks are. 0 carries whatever is hot.
     pub engage_at: f64,
+    /// Visitors at a page below which it lists the digests of its objects' chunks, 16 bytes for each 16 KiB, itself; from then on
+    /// neighbours tell them to whoever comes. 32: with fewer a newcomer may find nobody who knows them for a while, and they
+    /// are no burden for the origin.
+    pub list_digests_below: u64,
     /// The depth below certain paths; the longest prefix wins. None by default: every public page may be carried.
     pub paths: Vec<PathDepth>,
 }
@@ -117,6 +121,7 @@ impl Default for Settings {
             hold: Duration::from_millis(300),
             coalesce_wait: Duration::from_secs(5),
             engage_at: Pressure::default().engage_at,
+            list_digests_below: CROWD as u64,
             paths: Vec::new(),
         }
     }

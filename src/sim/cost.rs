@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    content::BLOCK,
+    content::{BLOCK, DIGEST},
     swarm::{
         Body, Message,
         message::{BLOCKS, Bundle, Relayed, Signal},
@@ -20,7 +20,7 @@ pub(super) fn own(message: &Message) -> u64 {
         Message::Have(have) => 3 + 2 * have.ranges.runs().len() as u64,
         Message::Ask(_) => 7,
         Message::Cancel(_) | Message::Lack(_) => 5,
-        Message::Proof(_) => 5 + 16 * u64::from(BLOCKS),
+        Message::Proof(_) => 5 + DIGEST as u64 * u64::from(BLOCKS),
         Message::Block(block) => 7 + block.bytes.len() as u64,
         Message::Seek(seek) => 2 + 4 * seek.known.len() as u64,
         Message::Meet(_) => 6,
@@ -30,6 +30,8 @@ pub(super) fn own(message: &Message) -> u64 {
                 Body::Candidate(_) => 12,
             }
         }
+        Message::Learn => 1,
+        Message::Digests(list) => 6 + (DIGEST * list.digests.len()) as u64,
     }
 }
 

@@ -22,6 +22,10 @@ pub(super) enum Event {
     Join(u32),
     /// The origin's uplink is free.
     Origin,
+    /// Nobody has told the digests, perhaps.
+    Untold(u32),
+    /// The origin has.
+    Listed(u32),
     /// A chunk of the origin's is here.
     Chunk(u32, u32),
     /// A wish is at the origin; its place on the shelf.

@@ -7,11 +7,12 @@ use rand::RngExt;
 use smallvec::SmallVec;
 
 use crate::{
-    content::CHUNK,
+    content::{CHUNK, DIGEST},
     sim::{cost, counted::Counted, event::Event, origin::Job, world::World},
     swarm::{
-        Input, Message, Payload,
+        Input, Message, Payload, Swarm,
         message::{BLOCKS, Block, Proof},
+        valve::CROWD,
     },
 };
 
@@ -44,7 +45,7 @@ impl World<'_> {
         };
         let bytes = match job {
             Job::Page(_) if self.scenario.origin_only => cost::origin(CHUNK as u64),
-            Job::Page(_) => cost::origin(self.scenario.own),
+            Job::Page(visitor) => cost::origin(self.shell(visitor)),
             // A message of the signalling socket; its receiver makes the digests of its blocks.
             Job::Seed(..) | Job::Spare(..) => cost::origin(CHUNK as u64 + 5 + 4),
         };
@@ -65,6 +66,40 @@ impl World<'_> {
         wire.down_free = arrival;
         self.queue
             .push(arrival.max(self.now.after(half + span)).after(late), event);
+    }
+
+    /// What only the origin can send: without the digests of chunks, if there are enough who can tell them.
+    fn shell(&mut self, visitor: u32) -> u64 {
+        let (own, list) = (self.scenario.own, self.list());
+        let unlisted = self.hall.len() >= CROWD;
+        if let Some(them) = self.get(visitor) {
+            them.unlisted = unlisted;
+        }
+        if unlisted { own.saturating_sub(list) } else { own }
+    }
+
+    /// Bytes of the digests of all chunks.
+    const fn list(&self) -> u64 {
+        self.scenario.page.div_ceil(CHUNK as u64) * DIGEST as u64
+    }
+
+    /// No neighbour has told the digests in time: the origin is asked, over HTTP.
+    pub(super) fn untold(&mut self, visitor: u32) {
+        let lacks = |swarm: &Swarm<Counted>| swarm.lacks_digests();
+        if self
+            .get(visitor)
+            .is_some_and(|them| them.swarm.as_ref().is_some_and(lacks))
+        {
+            self.tally.signal(cost::origin(self.list() + HEAD));
+            self.later(self.scenario.rtt, Event::Listed(visitor));
+        }
+    }
+
+    /// What the origin sent of them is here.
+    pub(super) fn listed(&mut self, visitor: u32) {
+        for list in Counted::new(self.scenario.page, false).lists() {
+            self.tell(visitor, Input::Digests(list));
+        }
     }
 
     /// What is sent with what TCP sends again, and how much later it is whole: by a round trip, if anything was lost.
@@ -139,6 +174,8 @@ impl World<'_> {
     }
 }
 
+/// Bytes of an answer's head.
+const HEAD: u64 = 200;
 /// Introductions that count for a seed: a newcomer has no more yet.
 const MET: usize = 4;
 /// More than this in front of a downlink, and the origin serves somebody else.

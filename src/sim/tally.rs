@@ -96,6 +96,8 @@ impl Tally {
             Message::Meet(_) => 8,
             Message::Signal(_) => 9,
             Message::Relayed(_) => 10,
+            Message::Learn => 11,
+            Message::Digests(_) => 12,
         };
         let (count, sum) = &mut self.messages[kind];
         *count += 1;
@@ -172,6 +174,7 @@ impl Tally {
 }
 
 /// Messages between visitors, in the order in which they are counted.
-const NAMES: [&str; 11] = [
-    "block", "have", "ask", "cancel", "proof", "hello", "lack", "seek", "meet", "signal", "relayed",
+const NAMES: [&str; 13] = [
+    "block", "have", "ask", "cancel", "proof", "hello", "lack", "seek", "meet", "signal", "relayed", "learn",
+    "digests",
 ];

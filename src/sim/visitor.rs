@@ -79,6 +79,8 @@ pub(super) struct Visitor {
     pub(super) complete: bool,
     /// Something of the page is here.
     pub(super) began: bool,
+    /// Its shell came without the digests of chunks.
+    pub(super) unlisted: bool,
     /// Neighbours that let it go.
     pub(super) let_go: u8,
     /// A Sybil's chunks: it takes them along to its next number.
@@ -107,6 +109,7 @@ impl Visitor {
             unsponsored: false,
             complete: false,
             began: false,
+            unlisted: false,
             let_go: 0,
             kept: Vec::new(),
             brought: 0,

@@ -159,6 +159,8 @@ impl<'a> World<'a> {
             }
             Event::Page(visitor) => self.page(visitor),
             Event::Join(visitor) => self.join(visitor),
+            Event::Untold(visitor) => self.untold(visitor),
+            Event::Listed(visitor) => self.listed(visitor),
             Event::Origin => {
                 self.origin.busy = false;
                 self.serve();
@@ -262,9 +264,18 @@ impl<'a> World<'a> {
             room: RoomId([0; 8]),
             id: visitor,
         };
-        let page = Counted::new(scenario.page, them.kind == Kind::Liar);
+        let mut page = Counted::new(scenario.page, them.kind == Kind::Liar);
+        if !them.kind.gives() {
+            page = page.silent();
+        }
+        if them.unlisted {
+            page = page.unlisted();
+        }
         them.swarm = Some(Swarm::new(page, hello, rules, SmallRng::seed_from_u64(seed), now));
         them.unsponsored = !seeded;
+        if them.unlisted {
+            self.later(UNTOLD, Event::Untold(visitor));
+        }
         self.hall.enter(visitor);
         self.origin.join(visitor, seeded);
         self.tally.signal(if scenario.http1 {
@@ -330,6 +341,8 @@ const NEVER: Moment = Moment::from_micros(u64::MAX);
 /// After the last arrival: who has no page by then never gets it.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Pages and seeds before a newcomer's seed: if it takes longer than this, a neighbour gives it one.
+/// How long a visitor waits for a neighbour to tell it the digests of chunks.
+const UNTOLD: Duration = Duration::from_secs(1);
 const SEED_QUEUE: Duration = Duration::from_millis(150);
 /// Fewer visitors than this are in the cache anyway.
 const CROWD: usize = 500;

@@ -147,6 +147,11 @@ impl<P: Payload> Swarm<P> {
     /// the chunk alone: neighbours bring it.
     pub(super) fn origin(&mut self, message: Message) -> bool {
         match message {
+            Message::Proof(Proof { chunk, .. }) | Message::Block(Block { chunk, .. })
+                if self.sealed.has(chunk) =>
+            {
+                self.postpone(message)
+            }
             Message::Proof(proof) => {
                 self.proves(proof);
                 false

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::swarm::{Body, Message, PeerFault};
+use crate::swarm::{Body, Message, PeerFault, message::Digests};
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub enum Input {
     Full(u32, bool),
     /// The origin sent a proof or a block over its own connection, asked or not. Another message says nothing.
     Origin(Message),
+    /// The origin sent the digests of an object's chunks over its own connection: no neighbour had told them in time.
+    Digests(Digests),
     /// The broker named this visitor the neighbour's sponsor: its seed is to come from here.
     Sponsor(u32),
     /// Time has passed.

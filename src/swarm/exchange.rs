@@ -58,7 +58,7 @@ pub struct Swarm<P> {
     pub(super) neighbours: SmallVec<[Neighbour; 9]>,
     /// The block that each chunk lacks first.
     pub(super) next: SmallVec<[u8; 64]>,
-    /// Asked of a neighbour, or left to the origin.
+    /// Asked of a neighbour, or left to the origin; or not to be asked for yet.
     pub(super) under_way: Marks,
     pub(super) hello: Hello,
     /// What the origin may send out of turn.
@@ -66,6 +66,10 @@ pub struct Swarm<P> {
     pub(super) random: SmallRng,
     pub(super) seeking: Seeking,
     pub(super) introduced: Introduced,
+    /// Chunks whose digests are not known yet: as good as under way.
+    pub(super) sealed: Marks,
+    /// What the origin sent of them. Bounded, see `learning.rs`.
+    pub(super) waiting: Vec<Message>,
 }
 
 impl<P: Payload> Swarm<P> {
@@ -74,11 +78,18 @@ impl<P: Payload> Swarm<P> {
     pub fn new(page: P, hello: Hello, rules: impl Into<Arc<Rules>>, random: SmallRng, now: Moment) -> Self {
         let rules = rules.into();
         let none = Marks::new(page.chunks());
+        let mut sealed = none.clone();
+        page.sealed()
+            .into_iter()
+            .flatten()
+            .for_each(|chunk| sealed.set(chunk));
         Self {
             hello,
             ledger: Ledger::new(),
             held: none.clone(),
-            under_way: none.clone(),
+            under_way: sealed.clone(),
+            sealed,
+            waiting: Vec::new(),
             proven: none,
             next: SmallVec::from_elem(0, page.chunks() as usize),
             spare: SmallVec::new(),
@@ -109,6 +120,7 @@ impl<P: Payload> Swarm<P> {
             Input::Garbled(link, fault) => self.wrong(link, fault),
             Input::Full(link, full) => self.full(link, full),
             Input::Origin(message) => self.origin(message),
+            Input::Digests(list) => self.learn(None, list),
             Input::Sponsor(link) => self.sponsor(link),
             Input::Tick => self.tick(now),
         };
@@ -219,6 +231,9 @@ impl<P: Payload> Swarm<P> {
         self.neighbours.push(them);
         self.numbers.push(link);
         self.say(link, Message::Hello(self.hello));
+        if self.lacks_digests() {
+            self.say(link, Message::Learn);
+        }
         if self.held.count() > 0 {
             self.tell(link, self.held.ranges());
         }
@@ -288,6 +303,8 @@ impl<P: Payload> Swarm<P> {
             Message::Meet(meet) => self.introduced_to(link, meet, now),
             Message::Signal(signal) => self.relay(link, signal, now),
             Message::Relayed(relayed) => self.relayed(link, relayed),
+            Message::Learn => self.teach(place),
+            Message::Digests(list) => self.learn(Some(link), list),
         }
     }
 

@@ -146,6 +146,7 @@ impl<P: Payload> Swarm<P> {
                 class: self.class(place)?,
                 credit: them.credit,
                 waited: now.since(wish.since).as_millis() as u64,
+                held: u64::from(them.held.count()) * 1000 / u64::from(self.page.chunks().max(1)),
             })
         });
         takers.collect()

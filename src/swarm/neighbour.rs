@@ -20,6 +20,8 @@ pub(super) struct Neighbour {
     pub(super) full: bool,
     /// The broker named us its sponsor.
     pub(super) sponsored: bool,
+    /// It was told the digests that we know.
+    pub(super) taught: bool,
     pub(super) pair: Pair,
     /// What it asked for.
     pub(super) wish: Option<Wish>,
@@ -82,6 +84,7 @@ impl Neighbour {
             first: Mutual::default(),
             sought: None,
             sponsored: false,
+            taught: false,
             words: 0,
             pair: Pair::default(),
             held: Marks::new(chunks),

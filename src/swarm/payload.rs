@@ -1,13 +1,13 @@
 //! The bytes behind the exchange: what they must match, and where they are kept. The exchange decides by numbers alone;
 //! what verifies and stores is handed to it, so that a simulator can run the same decisions without hashing megabytes.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use bytes::Bytes;
 
 use crate::{
     content::{self, Digest},
-    swarm::message::BLOCKS,
+    swarm::message::{BLOCKS, Digests},
 };
 
 /// The page as the exchange sees it: numbered chunks of known length, taken only when they are the origin's.
@@ -31,6 +31,33 @@ pub trait Payload {
 
     /// A block of a held chunk, for a neighbour; none if it is not kept (any more).
     fn block(&self, chunk: u32, block: u8) -> Option<Bytes>;
+
+    /// Chunks whose digests are not known yet: nothing of them can be verified.
+    fn sealed(&self) -> Vec<Range<u32>> {
+        Vec::new()
+    }
+
+    /// The digests of each object, for a neighbour that lacks them: those that are known, of objects of at most
+    /// [`Digests::COUNT_MAX`] chunks.
+    fn lists(&self) -> Vec<Digests> {
+        Vec::new()
+    }
+
+    /// Takes the digests of an object's chunks, if they are the origin's.
+    fn learn(&mut self, _list: Digests) -> Learned {
+        Learned::Stale
+    }
+}
+
+/// What became of a list of digests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// These chunks can be verified now.
+    Chunks(Range<u32>),
+    /// It was known, or is of no object of this page.
+    Stale,
+    /// It is not the origin's.
+    Wrong,
 }
 
 /// Blocks in a chunk of so many bytes.
@@ -46,7 +73,8 @@ pub struct Pieces(Vec<Piece>);
 
 #[derive(Clone)]
 struct Piece {
-    digest: Digest,
+    /// None while it is not known.
+    digest: Option<Digest>,
     length: u32,
     proof: Vec<Digest>,
     blocks: Vec<Bytes>,
@@ -56,6 +84,11 @@ impl Pieces {
     /// An empty page of chunks with these digests and lengths, in the order of their numbers, as a manifest names them.
     #[must_use]
     pub fn new(chunks: impl IntoIterator<Item = (Digest, u32)>) -> Self {
+        Self::with_unknown(chunks.into_iter().map(|(digest, length)| (Some(digest), length)))
+    }
+
+    /// The same, where some digests are not known yet.
+    pub(crate) fn with_unknown(chunks: impl IntoIterator<Item = (Option<Digest>, u32)>) -> Self {
         let piece = |(digest, length)| Piece {
             digest,
             length,
@@ -63,6 +96,15 @@ impl Pieces {
             blocks: Vec::new(),
         };
         Self(chunks.into_iter().map(piece).collect())
+    }
+
+    /// The digests of the chunks from this one on are these.
+    #[cfg(feature = "visitor")]
+    pub(crate) fn unseal(&mut self, first: u32, digests: &[Digest]) {
+        let pieces = self.0.iter_mut().skip(first as usize);
+        pieces
+            .zip(digests)
+            .for_each(|(piece, digest)| piece.digest = Some(*digest));
     }
 
     /// A chunk, if all of it is here.
@@ -92,7 +134,7 @@ impl Payload for Pieces {
             return false;
         };
         let right = digests.len() == usize::from(blocks_of(piece.length as usize))
-            && Digest::of_digests(digests.iter().copied()) == piece.digest;
+            && piece.digest == Some(Digest::of_digests(digests.iter().copied()));
         if right {
             piece.proof = digests;
         }

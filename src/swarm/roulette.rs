@@ -27,17 +27,21 @@ pub(super) struct Taker {
     pub(super) credit: u8,
     /// Milliseconds since it asked.
     pub(super) waited: u64,
+    /// Thousandths of the page that it holds.
+    pub(super) held: u64,
 }
 
 /// The one of the first class; of equals the poorest, for its uplink is idle and a block wakes it; waiting
-/// makes up for riches, so that nobody starves; then chance.
+/// makes up for riches, so that nobody starves, and so does much that is held: few neighbours have what is still lacking, and
+/// what comes of it all can use; then chance.
 pub(super) fn whom(takers: &[Taker], random: &mut SmallRng) -> Option<usize> {
     let mut best: Option<((Class, i64), usize)> = None;
     let mut equals = 0_u32;
     for taker in takers {
         let rank = (
             taker.class,
-            (u64::from(taker.credit) * WAIT) as i64 - taker.waited as i64,
+            (u64::from(taker.credit) * WAIT) as i64
+                - (taker.waited + WHOLE * taker.held.pow(3) / 1_000_000_000) as i64,
         );
         match best {
             Some((least, _)) if rank > least => continue,
@@ -84,3 +88,6 @@ pub(super) fn any(open: &Marks, random: &mut SmallRng) -> Option<u32> {
 const DRAWS: usize = 32;
 /// Milliseconds of waiting that weigh as much as one unit of credit.
 const WAIT: u64 = 300;
+/// Milliseconds of waiting that weigh as much as the whole page that is held, and its cube for a part of it: where most
+/// leave before they have it, who stays has it 6 % sooner.
+const WHOLE: u64 = 2000;

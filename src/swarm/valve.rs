@@ -13,6 +13,10 @@ use foldhash::fast::FixedState;
 use rand::{Rng, RngExt};
 use smallvec::SmallVec;
 
+/// Visitors in a room from which on a newcomer's neighbours tell it the digests of chunks: with fewer it may have none for
+/// long, and the origin has time to tell them in the page.
+pub(crate) const CROWD: usize = 32;
+
 /// The visitors of one page, and what the origin has for them.
 #[derive(Debug, Default)]
 pub(crate) struct Valve {

@@ -2,14 +2,16 @@
 //! exchange, and with the manifest's own numbers for the wire. Numbers of objects that changed are never given again, so a
 //! page's may have gaps.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::page::Listed;
 use crate::{
     content::Digest,
     swarm::{
-        Message, Payload, Pieces,
-        message::{Ask, Block, Cancel, Have, Lack, Proof},
+        Learned, Message, Payload, Pieces,
+        message::{Ask, Block, Cancel, Digests, Have, Lack, Proof},
     },
 };
 
@@ -30,20 +32,21 @@ struct Placed {
 }
 
 impl Carried {
-    /// A page of objects whose digests are known; those without are left out.
+    /// A page of objects whose digests are known, or told by neighbours.
     pub(super) fn new(objects: impl IntoIterator<Item = Listed>) -> Self {
         let (mut placed, mut chunks) = (Vec::new(), Vec::new());
         for object in objects {
-            let Some(digests) = &object.chunks else { continue };
             let first = chunks.len() as u32;
-            chunks.extend(digests.iter().zip(object.first..).map(|(digest, chunk)| {
+            chunks.extend((object.first..object.end() as u32).map(|chunk| {
                 let bytes = object.bytes_of(chunk);
-                (*digest, (bytes.end - bytes.start) as u32)
+                let digests = object.chunks.as_ref();
+                let digest = digests.and_then(|digests| digests.get((chunk - object.first) as usize));
+                (digest.copied(), (bytes.end - bytes.start) as u32)
             }));
             placed.push(Placed { object, first });
         }
         Self {
-            pieces: Pieces::new(chunks),
+            pieces: Pieces::with_unknown(chunks),
             objects: placed,
             stored: 0,
         }
@@ -54,7 +57,7 @@ impl Carried {
     }
 
     /// The object of a chunk of the exchange, and which of its bytes the chunk is.
-    pub(super) fn locate(&self, chunk: u32) -> Option<(&Listed, std::ops::Range<u64>)> {
+    pub(super) fn locate(&self, chunk: u32) -> Option<(&Listed, Range<u64>)> {
         let placed = self.placed(chunk)?;
         let number = placed.object.first + (chunk - placed.first);
         Some((&placed.object, placed.object.bytes_of(number)))
@@ -65,6 +68,15 @@ impl Carried {
         let placed = self.placed(chunk)?;
         let digests = placed.object.chunks.as_ref()?;
         digests.get((chunk - placed.first) as usize).copied()
+    }
+
+    /// Objects whose digests are not known yet, and the first chunk of each.
+    pub(super) fn unlisted(&self) -> impl Iterator<Item = (u32, &Listed)> {
+        let unlisted = |placed: &&Placed| placed.object.chunks.is_none();
+        self.objects
+            .iter()
+            .filter(unlisted)
+            .map(|placed| (placed.first, &placed.object))
     }
 
     /// A chunk, if all of it is here.
@@ -134,7 +146,7 @@ impl Carried {
         (chunk < placed.end()).then_some(placed)
     }
 
-    fn wire_runs(&self, run: std::ops::Range<u32>) -> impl Iterator<Item = std::ops::Range<u32>> {
+    fn wire_runs(&self, run: Range<u32>) -> impl Iterator<Item = Range<u32>> {
         self.objects.iter().filter_map(move |placed| {
             let (from, to) = (run.start.max(placed.first), run.end.min(placed.end()));
             let shift = |chunk: u32| placed.object.first + (chunk - placed.first);
@@ -142,7 +154,7 @@ impl Carried {
         })
     }
 
-    fn known_runs(&self, run: std::ops::Range<u32>) -> impl Iterator<Item = std::ops::Range<u32>> {
+    fn known_runs(&self, run: Range<u32>) -> impl Iterator<Item = Range<u32>> {
         self.objects.iter().filter_map(move |placed| {
             let (from, to) = (
                 run.start.max(placed.object.first),
@@ -189,6 +201,41 @@ impl Payload for Carried {
     fn block(&self, chunk: u32, block: u8) -> Option<Bytes> {
         self.pieces.block(chunk, block)
     }
+
+    fn sealed(&self) -> Vec<Range<u32>> {
+        let placed = self.objects.iter();
+        placed
+            .filter(|placed| placed.object.chunks.is_none())
+            .map(|placed| placed.first..placed.end())
+            .collect()
+    }
+
+    fn lists(&self) -> Vec<Digests> {
+        let list = |placed: &Placed| {
+            let digests = placed.object.chunks.clone()?;
+            (digests.len() <= Digests::COUNT_MAX).then_some(Digests {
+                chunk: placed.first,
+                digests,
+            })
+        };
+        self.objects.iter().filter_map(list).collect()
+    }
+
+    fn learn(&mut self, list: Digests) -> Learned {
+        let place = self.objects.iter().position(|placed| placed.first == list.chunk);
+        let Some(placed) = place
+            .map(|place| &mut self.objects[place])
+            .filter(|placed| placed.object.chunks.is_none())
+        else {
+            return Learned::Stale;
+        };
+        if !placed.object.learn(list.digests) {
+            return Learned::Wrong;
+        }
+        self.pieces
+            .unseal(placed.first, placed.object.chunks.as_deref().unwrap_or_default());
+        Learned::Chunks(placed.first..placed.end())
+    }
 }
 
 fn renumber(message: Message, number: impl Fn(u32) -> u32) -> Message {
@@ -207,6 +254,10 @@ fn renumber(message: Message, number: impl Fn(u32) -> u32) -> Message {
         Message::Block(block) => Message::Block(Block {
             chunk: number(block.chunk),
             ..block
+        }),
+        Message::Digests(list) => Message::Digests(Digests {
+            chunk: number(list.chunk),
+            ..list
         }),
         other => other,
     }

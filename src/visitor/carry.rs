@@ -54,6 +54,8 @@ pub(super) struct Carry {
     pub(super) under_way: JoinSet<Done>,
     /// Chunks that are not here, and not asked of the site.
     pub(super) missing: BTreeSet<u32>,
+    /// When the site is asked for the digests that the page left to the neighbours; none if there are none, or it was.
+    pub(super) untold: Option<Instant>,
     /// Requests to the way out under way.
     pub(super) ranges: usize,
     /// What is loaded as ever, and under way.
@@ -85,9 +87,9 @@ impl Carry {
         }
         // The exchange begins with a number; without one, everything comes from the site.
         let welcome = timeout(WELCOME, heard.recv()).await;
-        let (broker, id) = match welcome {
-            Ok(Some(Heard::Said(FromBroker::Welcome { id, .. }))) => (Some(broker), id),
-            _ => (None, NOBODY),
+        let (broker, id, others) = match welcome {
+            Ok(Some(Heard::Said(FromBroker::Welcome { id, others }))) => (Some(broker), id, others),
+            _ => (None, NOBODY, 0),
         };
         // Joining and being welcomed.
         visit.talk.meeting += if broker.is_some() { 2 } else { 0 };
@@ -103,6 +105,8 @@ impl Carry {
         let joined = Self {
             way_out: WayOut::new(rand::rng().random(), now),
             missing: (0..page.chunks()).collect(),
+            untold: (!page.sealed().is_empty())
+                .then(|| now + if others > 0 { UNTOLD } else { Duration::ZERO }),
             seeded: false,
             swarm: Swarm::new(page, hello, rules, random, moment(course.started, now)),
             circle,
@@ -126,6 +130,7 @@ impl Carry {
         loop {
             self.obey();
             self.give();
+            self.ask_lists();
             self.ask_site();
             self.look();
             if let Some(error) = self.failed.take() {
@@ -162,6 +167,9 @@ impl Carry {
             wake = wake.min(complete + self.course.settings.dwell);
         } else if self.ranges == 0 && !self.missing.is_empty() {
             wake = wake.min(self.way_out.wake(self.hope()));
+        }
+        if self.swarm.lacks_digests() {
+            wake = wake.min(self.untold.unwrap_or(wake));
         }
         if let Some(free) = self.course.terms.up.busy(now) {
             wake = wake.min(free);
@@ -249,5 +257,7 @@ const NOBODY: u32 = 0;
 const HEARD: usize = 64;
 /// For the broker's first word: a page that waits for longer is worse off with us.
 const WELCOME: Duration = Duration::from_secs(3);
+/// For a neighbour that tells the digests of chunks: the first link opens in half of it.
+const UNTOLD: Duration = Duration::from_secs(1);
 /// How seldom the broker is told what was got and given.
 const REPORT: Duration = Duration::from_secs(2);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rand::RngExt;
+use rand::seq::IteratorRandom;
 use tokio::task::JoinError;
 
 use super::{
@@ -17,15 +17,20 @@ use super::{
     way_out::{self, Came},
 };
 use crate::{
-    content::{BLOCK, block_digests, verify},
+    content::{BLOCK, DIGEST, Digest, block_digests, verify},
     swarm::{
         Input, Message, Payload,
-        message::{Block, Proof},
+        message::{Block, Digests, Proof},
     },
 };
 
 /// What a request came to.
 pub(super) enum Done {
+    /// The digests of the object that begins at this chunk.
+    List {
+        first: u32,
+        answer: Result<Answer, SiteError>,
+    },
     Range {
         chunks: Range<u32>,
         came: Came,
@@ -93,9 +98,15 @@ impl Carry {
 
     /// Some chunks of one object that follow each other, from anywhere: in order, two newcomers would have the same.
     fn next_range(&mut self, run: u32) -> Option<(String, Range<u64>, u64, Range<u32>)> {
-        let place = rand::rng().random_range(0..self.missing.len().max(1));
-        let first = *self.missing.iter().nth(place)?;
         let page = self.swarm.page();
+        // What could not be verified is not asked for.
+        let known = |chunk: &u32| page.digest(*chunk).is_some();
+        let first = self
+            .missing
+            .iter()
+            .copied()
+            .filter(known)
+            .choose(&mut rand::rng())?;
         let (object, bytes) = page.locate(first)?;
         let (mut end, mut next) = (bytes.end, first + 1);
         while next < first + run
@@ -116,6 +127,7 @@ impl Carry {
                 self.ranges -= 1;
                 self.fetched(chunks, came);
             }
+            Ok(Done::List { first, answer }) => self.listed(first, answer),
             Ok(Done::Plain { path, answer }) => {
                 self.plain -= 1;
                 match answer {
@@ -128,6 +140,37 @@ impl Carry {
             }
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Err(_) => {}
+        }
+    }
+
+    /// Asks the site for the digests that no neighbour has told in time.
+    pub(super) fn ask_lists(&mut self) {
+        if self.untold.take_if(|due| Instant::now() >= *due).is_none() {
+            return;
+        }
+        for (first, object) in self.swarm.page().unlisted() {
+            let (site, path) = (self.course.site.clone(), object.list_path());
+            self.under_way.spawn(async move {
+                let answer = site.object(&path, OBJECT_MAX).await;
+                Done::List { first, answer }
+            });
+        }
+    }
+
+    fn listed(&mut self, first: u32, answer: Result<Answer, SiteError>) {
+        if let Ok(answer) = answer
+            && answer.status.is_success()
+        {
+            let (digests, _) = answer.body.as_chunks::<DIGEST>();
+            let digests = digests.iter().map(|digest| Digest(*digest)).collect();
+            self.input(Input::Digests(Digests {
+                chunk: first,
+                digests,
+            }));
+            self.stored(None);
+        }
+        if self.swarm.page().digest(first).is_none() {
+            self.give_up(first);
         }
     }
 

@@ -14,6 +14,7 @@ use url::Url;
 use crate::{
     broker::signal::TOKEN,
     content::{CHUNK, DIGEST, Digest, RoomId, chunks_of},
+    swarm::message::Digests,
 };
 
 /// What a page tells whoever loads it.
@@ -162,22 +163,35 @@ impl Listed {
         };
         (object.length > 0 && object.end() <= CHUNKS_MAX).then_some(())?;
         if let Some(list) = json.chunks {
-            object.learn(&STANDARD.decode(list).ok()?).then_some(())?;
+            object.read_list(&STANDARD.decode(list).ok()?).then_some(())?;
         }
         Some(object)
     }
 
-    /// Takes the list of its chunks' digests. False if it is not the list that its own digest names.
-    pub(super) fn learn(&mut self, list: &[u8]) -> bool {
+    /// Takes the list of its chunks' digests as bytes. False if it is not the list that its own digest names.
+    pub(super) fn read_list(&mut self, list: &[u8]) -> bool {
         let (digests, rest) = list.as_chunks::<DIGEST>();
-        let digests: Vec<_> = digests.iter().map(|digest| Digest(*digest)).collect();
-        let right = rest.is_empty()
-            && digests.len() as u64 == chunks_of(self.length)
+        rest.is_empty() && self.learn(digests.iter().map(|digest| Digest(*digest)).collect())
+    }
+
+    /// Takes the list of its chunks' digests. False if it is not the list that its own digest names.
+    pub(super) fn learn(&mut self, digests: Vec<Digest>) -> bool {
+        let right = digests.len() as u64 == chunks_of(self.length)
             && Digest::of_digests(digests.iter().copied()) == self.digest;
         if right {
             self.chunks = Some(digests);
         }
         right
+    }
+
+    /// Whether its list is short enough for neighbours to tell it.
+    pub(super) fn is_told_by_neighbours(&self) -> bool {
+        chunks_of(self.length) <= Digests::COUNT_MAX as u64
+    }
+
+    /// Where the site has the list.
+    pub(super) fn list_path(&self) -> String {
+        format!("/.flashback/digests/{}", self.digest)
     }
 
     /// Whether a browser loads it with a page of these references. Style sheets refer to more than the page shows: pictures
@@ -316,9 +330,9 @@ mod tests {
         };
         let list = digests.map(|digest| digest.0).concat();
         for wrong in [&list[..16], &list[..31], &[list.clone(), vec![0; 16]].concat()] {
-            assert!(!object.learn(wrong));
+            assert!(!object.read_list(wrong));
         }
-        assert!(object.learn(&list));
+        assert!(object.read_list(&list));
         assert_eq!(object.chunks.as_deref(), Some(&digests[..]));
     }
 }

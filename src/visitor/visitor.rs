@@ -158,7 +158,7 @@ async fn load(
     }
 }
 
-/// The objects that go through the swarm, their digest lists fetched where the manifest leaves them out; and what else the
+/// The objects that go through the swarm, their digest lists fetched where they are longer than neighbours tell; and what else the
 /// page refers to, or cannot be verified, which is loaded as ever.
 async fn split(site: &Site, references: Vec<String>, hot: &Hot) -> (Vec<Listed>, Vec<String>) {
     let (mut carried, mut others) = (Vec::new(), Vec::new());
@@ -168,10 +168,10 @@ async fn split(site: &Site, references: Vec<String>, hot: &Hot) -> (Vec<Listed>,
         .filter(|object| object.is_loaded_by(&references))
     {
         let mut object = object.clone();
-        if object.chunks.is_none() {
-            let path = format!("{DIGESTS}{}", object.digest);
+        if object.chunks.is_none() && !object.is_told_by_neighbours() {
+            let path = object.list_path();
             let list = site.object(&path, OBJECT_MAX).await;
-            let known = list.is_ok_and(|list| list.status.is_success() && object.learn(&list.body));
+            let known = list.is_ok_and(|list| list.status.is_success() && object.read_list(&list.body));
             if !known {
                 others.push(object.url);
                 continue;
@@ -222,4 +222,3 @@ const AT_A_TIME: usize = 6;
 /// An object that a visitor takes into memory; the largest that sites carry by default.
 pub(super) const OBJECT_MAX: usize = 64 * 1024 * 1024;
 const WORKER: &str = "/.flashback/sw.js";
-const DIGESTS: &str = "/.flashback/digests/";

@@ -15,6 +15,7 @@ mod ask;
 mod block;
 mod bundle;
 mod cancel;
+mod digests;
 mod have;
 mod hello;
 mod lack;
@@ -31,6 +32,7 @@ pub use ask::Ask;
 pub use block::Block;
 pub use bundle::Bundle;
 pub use cancel::Cancel;
+pub use digests::Digests;
 pub use have::Have;
 pub use hello::Hello;
 pub use lack::Lack;
@@ -54,6 +56,8 @@ pub const CREDIT_MAX: u8 = 16;
 
 /// Blocks in a whole chunk.
 pub const BLOCKS: u8 = (crate::content::CHUNK / crate::content::BLOCK) as u8;
+
+const LEARN: u8 = 0x1b;
 
 /// What one neighbour says to another over their data channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +84,10 @@ pub enum Message {
     Signal(Signal),
     /// See [`Relayed`].
     Relayed(Relayed),
+    /// The sender lacks digests of chunks, and may be told those that the receiver knows: once on a link.
+    Learn,
+    /// See [`Digests`].
+    Digests(Digests),
 }
 
 impl Message {
@@ -99,6 +107,8 @@ impl Message {
             Self::Meet(meet) => meet.write(&mut out),
             Self::Signal(signal) => signal.write(&mut out),
             Self::Relayed(relayed) => relayed.write(&mut out),
+            Self::Learn => out.push(LEARN),
+            Self::Digests(digests) => digests.write(&mut out),
         }
         out
     }
@@ -148,6 +158,8 @@ impl Message {
             Meet::TYPE => Self::Meet(Meet::read(&mut reader)?),
             Signal::TYPE => Self::Signal(Signal::read(&mut reader)?),
             Relayed::TYPE => Self::Relayed(Relayed::read(&mut reader)?),
+            LEARN => Self::Learn,
+            Digests::TYPE => Self::Digests(Digests::read(&mut reader)?),
             _ => return Err(PeerFault::Type),
         };
         // Some take all there is: what they leave is more than they may have.
