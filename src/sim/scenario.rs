@@ -15,7 +15,7 @@ pub struct Scenario {
     /// Bytes of the page that visitors may carry: `F`.
     pub page: u64,
     /// Bytes that only the origin can send to each visitor: shell, script, worker and manifest. With signalling, which is
-    /// counted message by message, this is `b`.
+    /// counted message by message, this is `b`. In a crowd the digests of chunks are left out of it: neighbours tell them.
     pub own: u64,
     /// A visitor's downlink.
     pub down: BitRate,
@@ -278,9 +278,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 const LOSSES: RangeInclusive<f64> = 0.0..=0.5;
 const LOADS: RangeInclusive<f64> = 0.01..=1_000.0;
 const PAGES: RangeInclusive<u64> = 16 * 1024..=100_000_000;
-/// At depth `page`: a shell of 2,048 bytes with the manifest, `client.js` (9,420) and `sw.js` (1,704) as brotli, and the heads of
-/// three responses (200 each).
-const OWN: u64 = 13_800;
+/// At depth `page`: a shell of 2,048 bytes with the manifest, `client.js` (9,364) and `sw.js` (1,704) as brotli, and what HTTP/2 puts
+/// ahead of three bodies (137, 75 and 42 bytes of heads, 9 for each frame of data; `docs/simulate.md`).
+const OWN: u64 = 13_400;
 
 impl Depth {
     /// What only the origin can send at this depth, unless the page is known better.
