@@ -52,7 +52,7 @@ impl Broker {
         let broker = self.clone();
         handshake
             .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
+            .write_buffer_size(WRITE_BUFFER)
             .max_message_size(MESSAGE_MAX)
             .max_frame_size(MESSAGE_MAX)
             .on_upgrade(move |socket| async move {
@@ -136,5 +136,7 @@ fn upgrade_required(version: Version) -> Response<Body> {
     response
 }
 
+/// Bytes that wait for the words behind them, until all are sent: a packet. It grows only when it is used.
+const WRITE_BUFFER: usize = 1_024;
 /// One message and its head, and not the 128 KiB that are the default for each socket; a long one is read in parts.
 const READ_BUFFER: usize = 1_024;

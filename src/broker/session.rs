@@ -5,10 +5,11 @@ use std::{net::IpAddr, time::Duration};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
+use futures_util::SinkExt;
 use metrics::counter;
 use tokio::{
     sync::mpsc::Receiver,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, error::Elapsed, sleep_until, timeout},
 };
 
 use crate::{
@@ -130,17 +131,11 @@ impl Session {
             let deadline = ping_at.min(self.heard_at + self.settings().idle_after);
             tokio::select! {
                 out = exit.recv() => match out {
-                    Some(Out::Say(bytes)) => {
-                        if let Err(end) = self.send(Message::Binary(bytes)).await {
+                    Some(out) => {
+                        if let Err(end) = self.obey(&visit, out, &mut exit).await {
                             return end;
                         }
                     }
-                    Some(Out::Chunk(chunk)) => {
-                        if let Err(end) = self.hand_out(&visit, chunk).await {
-                            return end;
-                        }
-                    }
-                    Some(Out::Leave(code)) => return End::Close(code),
                     // The queue overflowed: nobody reads, so there is nobody to be told.
                     None => return End::Gone,
                 },
@@ -161,6 +156,25 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// Sends what waits, words that follow each other in one packet: a newcomer is welcomed and introduced at one moment.
+    async fn obey(&mut self, visit: &Visit, first: Out, exit: &mut Receiver<Out>) -> Result<(), End> {
+        let mut next = Some(first);
+        while let Some(out) = next.take() {
+            match out {
+                Out::Say(bytes) => {
+                    self.feed(Message::Binary(bytes)).await?;
+                    next = exit.try_recv().ok();
+                    if !matches!(next, Some(Out::Say(_))) {
+                        self.flush().await?;
+                    }
+                }
+                Out::Chunk(chunk) => self.hand_out(visit, chunk).await?,
+                Out::Leave(code) => return Err(End::Close(code)),
+            }
+        }
+        Ok(())
     }
 
     /// The bytes of a binary message within the limits; none for a ping or a pong, which count as well.
@@ -198,15 +212,19 @@ impl Session {
     }
 
     async fn send(&mut self, message: Message) -> Result<(), End> {
+        self.feed(message).await?;
+        self.flush().await
+    }
+
+    /// Puts a message behind those that the next [`flush`](Self::flush) sends.
+    async fn feed(&mut self, message: Message) -> Result<(), End> {
         let within = self.settings().send_within;
-        match timeout(within, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(End::Gone),
-            Err(_) => {
-                counter!(metric::SHED, "reason" => "slow").increment(1);
-                Err(End::Gone)
-            }
-        }
+        taken(timeout(within, self.socket.feed(message)).await)
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        let within = self.settings().send_within;
+        taken(timeout(within, self.socket.flush()).await)
     }
 
     async fn close(&mut self, code: u16) -> Result<(), End> {
@@ -238,6 +256,17 @@ fn hear(visit: &Visit, message: Option<Bytes>) -> Result<(), End> {
     FromVisitor::decode(&message)
         .and_then(|message| visit.hear(message))
         .map_err(fault)
+}
+
+/// Whether the socket took it in time.
+fn taken(sent: Result<Result<(), axum::Error>, Elapsed>) -> Result<(), End> {
+    match sent {
+        Ok(sent) => sent.map_err(|_| End::Gone),
+        Err(_) => {
+            counter!(metric::SHED, "reason" => "slow").increment(1);
+            Err(End::Gone)
+        }
+    }
 }
 
 /// Counts the fault and says how the socket is closed for it.

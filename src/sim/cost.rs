@@ -64,6 +64,8 @@ pub(super) const CHECKS: u64 = 600;
 /// To introduce, from the broker to each side and from each side to the broker: Meet, Identity and two candidates, in two
 /// packets of TLS over TCP.
 pub(super) const INTRODUCTION: u64 = 5 + 60 + 2 * 18 + 2 * (TCP + TLS) + 8;
+/// So much less to a newcomer: it is welcomed and introduced in one packet.
+pub(super) const WELCOMED: u64 = TCP + TLS;
 /// A short message over the signalling socket, and its packet.
 pub(super) const SIGNAL: u64 = 20 + TCP + TLS;
 /// To open the signalling socket as one more stream of the connection (RFC 8441): the answer's head, Welcome.

@@ -64,7 +64,7 @@ impl Hall {
 
 impl World<'_> {
     /// The broker finds so many neighbours for a visitor, or as many as it does at once.
-    pub(super) fn introduce(&mut self, visitor: u32, count: u8) {
+    pub(super) fn introduce(&mut self, visitor: u32, count: u8, newcomer: bool) {
         for _ in 0..count.min(self.scenario.rules.introductions) {
             let Some(peer) = self.by_broker(visitor) else {
                 return;
@@ -76,7 +76,7 @@ impl World<'_> {
                 self.charge(one, cost::INTRODUCTION);
                 self.tell(one, Input::Met(other));
             }
-            self.tally.introduction(true);
+            self.tally.introduction(newcomer);
             // A round trip through the broker, and two of handshakes.
             self.punch(visitor, peer, self.scenario.rtt * 3);
         }
@@ -121,7 +121,7 @@ impl World<'_> {
             self.get(visitor)
                 .into_iter()
                 .for_each(|them| them.heard.retain(|heard| *heard != peer));
-            self.tally.introduction(false);
+            self.tally.by_neighbour += 1;
             self.punch(visitor, peer, self.scenario.rtt * 2);
         }
     }

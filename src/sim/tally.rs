@@ -123,13 +123,10 @@ impl Tally {
         self.spoken += bytes;
     }
 
-    pub(super) const fn introduction(&mut self, by_broker: bool) {
-        if by_broker {
-            self.by_broker += 1;
-            self.signal(2 * cost::INTRODUCTION);
-        } else {
-            self.by_neighbour += 1;
-        }
+    /// Of a newcomer, or of one who asked the broker for more.
+    pub(super) const fn introduction(&mut self, newcomer: bool) {
+        self.by_broker += 1;
+        self.signal(2 * cost::INTRODUCTION - if newcomer { cost::WELCOMED } else { 0 });
     }
 
     pub(super) fn complete(&mut self, kind: Kind, measured: bool, span: Duration) {

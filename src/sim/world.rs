@@ -172,7 +172,7 @@ impl<'a> World<'a> {
                 }
                 self.serve();
             }
-            Event::Need(visitor, count) => self.introduce(visitor, count),
+            Event::Need(visitor, count) => self.introduce(visitor, count, false),
             Event::Opened(visitor, peer) => self.opened(visitor, peer),
             Event::Missed(visitor, peer) => self.tell(visitor, Input::Missed(peer)),
             Event::Closed(visitor, peer) => self.tell(visitor, Input::Closed(peer)),
@@ -283,7 +283,7 @@ impl<'a> World<'a> {
         } else {
             cost::SOCKET
         });
-        self.introduce(visitor, scenario.rules.introductions);
+        self.introduce(visitor, scenario.rules.introductions, true);
         self.tell(visitor, Input::Tick);
         self.unpack(visitor);
         self.serve();
