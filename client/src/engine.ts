@@ -3,7 +3,7 @@
  * nothing; it carries inputs to `exchange.ts` and does what comes out.
  */
 import type { Pull } from "./port";
-import { chunkLength, objectOf, type Manifest, type Page, type PageObject } from "./manifest";
+import { chunkLength, lacks, objectOf, type Manifest, type Page, type PageObject } from "./manifest";
 import type { Ledger } from "./ledger";
 import { In, Out, type Input, type Output } from "./step";
 import { fetchChunks, fetchDigests } from "./origin";
@@ -20,6 +20,8 @@ const MEMORY = 64e6;
 const MEMORY_MOBILE = 24e6;
 /** Milliseconds that a request waits for its next byte before the network has it: twice the slowest way out. */
 const PATIENCE = 10_000;
+/** Milliseconds for which neighbours are waited for to tell a list of digests: twice what it takes to meet the first. */
+const TELLING = 1000;
 
 export interface Engine {
   /** Delivers the bytes `from..to` of the object at `url` on `port`, or says there that the network must. */
@@ -46,6 +48,8 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
   // Courtesy to batteries and data plans.
   const quiet = (): boolean => small && document.hidden;
   const exchange = swarm({ manifest, room, lan, store, quiet, chance: Math.random }, performance.now());
+  /** Of those who wait for lists of digests: each looks whether it has waited enough. */
+  const waits = new Set<() => void>();
   let links: Neighbourhood | undefined;
   let stop: AbortController;
   let beating: ReturnType<typeof setInterval> | undefined;
@@ -54,6 +58,7 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
     const now = performance.now();
     handle(exchange, what, now);
     for (let output = poll(exchange, now); output; output = poll(exchange, now)) obey(output, now);
+    for (const look of waits) look();
   };
   const obey = (output: Output, now: number): void => {
     if (!("chunk" in output)) {
@@ -71,11 +76,28 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
       for (const one of readers) if (one.object === object) serve(one);
     }
   };
+  /** Resolves when the list of an object's digests is here, to false if it cannot be had. */
+  const list = (object: PageObject): Promise<boolean> => {
+    const told = new Promise<void>((resolve) => {
+      const look = (): void => {
+        // Where there is nobody to tell it, nor ever will be, it is not waited for.
+        if (!lacks(object) || exchange.plain || exchange.hope === -Infinity) end();
+      };
+      const end = (): void => {
+        waits.delete(look);
+        resolve();
+      };
+      waits.add(look);
+      setTimeout(end, TELLING);
+      look();
+    });
+    return fetchDigests(object, told, stop.signal);
+  };
   const hear = (what: Input): void => {
     const object = what.kind === In.Told && what.message.kind === Talk.Chunk && objectOf(manifest, what.message.chunk);
     // A seed may be of an object whose digests nobody has asked for yet.
     if (object && !object.chunks) {
-      void fetchDigests(object, stop.signal).then(() => {
+      void list(object).then(() => {
         input(what);
       });
     } else input(what);
@@ -140,7 +162,7 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
         } else if (readers.delete(one)) want();
       };
       readers.add(one);
-      void fetchDigests(object, stop.signal).then((known) => {
+      void list(object).then((known) => {
         if (known) want();
         else giveUp(object);
       });

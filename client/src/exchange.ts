@@ -15,6 +15,7 @@ import { Fault } from "./fault";
 import { decode, Kind, type Message } from "./message";
 import { accuse, JOIN_PATIENCE, leave, linked, type Swarm } from "./state";
 import { announce, giveNext, greet, wish } from "./giving";
+import { taught, teach } from "./teaching";
 import { In, type Input, type Output, type Told } from "./step";
 import { spans } from "./ranges";
 import { ended, fetchAll, giveUp, reserve, take } from "./seeding";
@@ -127,7 +128,7 @@ type Heard<M> = (of: Swarm, them: Neighbour, message: M, now: number) => boolean
 /** What is done with each message; true if there may be something to ask for now. */
 const HEARD: { [K in Kind]: Heard<Message & { kind: K }> } = {
   [Kind.Hello]: hello,
-  [Kind.Have]: learn,
+  [Kind.Have]: note,
   [Kind.Ask]: wish,
   [Kind.Cancel]: (_, them, { chunk }) => {
     if (them.wish?.chunk === chunk) them.wish = undefined;
@@ -140,6 +141,8 @@ const HEARD: { [K in Kind]: Heard<Message & { kind: K }> } = {
   [Kind.Meet]: introduced,
   [Kind.Signal]: relay,
   [Kind.Relayed]: relayed,
+  [Kind.Learn]: teach,
+  [Kind.Digests]: taught,
 };
 
 function hello(of: Swarm, them: Neighbour, { room, id }: Message & { kind: Kind.Hello }, now: number): true {
@@ -164,7 +167,7 @@ function letGo(of: Swarm, now: number): void {
 }
 
 /** Chunks beyond our manifest are none of our business: others may know more objects. */
-function learn(of: Swarm, them: Neighbour, { ranges }: Message & { kind: Kind.Have }): true {
+function note(of: Swarm, them: Neighbour, { ranges }: Message & { kind: Kind.Have }): true {
   const last = of.manifest.at(-1);
   const end = last ? last.first + chunkCount(last.length) : 0;
   spans(ranges, (from, to) => {

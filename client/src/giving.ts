@@ -9,11 +9,12 @@ import { balance, give } from "./ledger";
 import { spansOf } from "./ranges";
 import { trust, type Neighbour } from "./neighbour";
 import { Kind, VERSION, type Message } from "./message";
-import { BLOCK, described } from "./manifest";
+import { BLOCK, described, lacks } from "./manifest";
 
-/** First words on a new link: who we are, and all that we hold. */
+/** First words on a new link: who we are, all that we hold, and whether there are lists to learn. */
 export function greet(of: Swarm, them: Neighbour): void {
-  say(of, them, { kind: Kind.Hello, wireVersion: VERSION, room: of.room, id: of.id }, ...have(of, of.held));
+  const learn: Message[] = of.manifest.some(lacks) ? [{ kind: Kind.Learn }] : [];
+  say(of, them, { kind: Kind.Hello, wireVersion: VERSION, room: of.room, id: of.id }, ...learn, ...have(of, of.held));
 }
 
 /** Tells those what is new to them who wait for nothing; who waits for an answer hears with it, for it asks no sooner. */

@@ -5,7 +5,7 @@
 import { body, type Body } from "./body";
 import { Fault } from "./fault";
 import { bytes, check, decodeAll, integer, join, many, oneOf, rest, varint, type Field, type Refused } from "./wire";
-import { BLOCK, BLOCKS } from "./manifest";
+import { BLOCK, BLOCKS, TOLD_MOST } from "./manifest";
 import { CREDIT_MOST } from "./ledger";
 import { DIGEST } from "./sha256";
 import { spans, type Ranges } from "./ranges";
@@ -23,6 +23,8 @@ export enum Kind {
   Meet,
   Signal,
   Relayed,
+  Learn,
+  Digests,
 }
 
 /** Credit is in units of 2 KiB, `ranges` and `chunk` count chunks of the room, `block` counts within its chunk. */
@@ -40,7 +42,11 @@ export type Message =
   | { kind: Kind.Meet; visitor: number; gives: number }
   /** For a visitor that the receiver introduced; it arrives there as `Relayed`. */
   | { kind: Kind.Signal; to: number; body: Body }
-  | { kind: Kind.Relayed; from: number; body: Body };
+  | { kind: Kind.Relayed; from: number; body: Body }
+  /** Tell me the lists of digests that you know. */
+  | { kind: Kind.Learn }
+  /** The digests of all chunks of the object whose first is `chunk`. */
+  | { kind: Kind.Digests; chunk: number; digests: Uint8Array };
 
 export function encode(...messages: Message[]): Uint8Array<ArrayBuffer> {
   return join(messages.map(any.write));
@@ -93,6 +99,13 @@ const ranges: Field<Ranges> = {
   },
 };
 
+/** Digests behind their number: what is behind them may be another message. */
+const list: Field<Uint8Array> = {
+  decode: (from) => from.bytes(listed.decode(from) * DIGEST),
+  write: (digests) => [digests.length / DIGEST, ...digests],
+};
+
+const listed = integer(1, TOLD_MOST + 1, Fault.Value, 1);
 const credit = integer(1, CREDIT_MOST + 1, Fault.Credit);
 const block = integer(1, BLOCKS, Fault.Block);
 /** A chunk's number. */
@@ -113,6 +126,8 @@ const any = oneOf<Message>(
     [Kind.Meet]: { visitor, gives: integer(1, 2, Fault.Value) },
     [Kind.Signal]: { to: visitor, body },
     [Kind.Relayed]: { from: visitor, body },
+    [Kind.Learn]: {},
+    [Kind.Digests]: { chunk, digests: list },
   },
   Fault.Type,
 );
