@@ -48,8 +48,8 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
   // Courtesy to batteries and data plans.
   const quiet = (): boolean => small && document.hidden;
   const exchange = swarm({ manifest, room, lan, store, quiet, chance: Math.random }, performance.now());
-  /** Of those who wait for lists of digests: each looks whether it has waited enough. */
-  const waits = new Set<() => void>();
+  /** Wakes those who wait for lists of digests: whatever happens, be it a tick, may be the end of it. */
+  const waits: (() => void)[] = [];
   let links: Neighbourhood | undefined;
   let stop: AbortController;
   let beating: ReturnType<typeof setInterval> | undefined;
@@ -58,7 +58,7 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
     const now = performance.now();
     handle(exchange, what, now);
     for (let output = poll(exchange, now); output; output = poll(exchange, now)) obey(output, now);
-    for (const look of waits) look();
+    for (const wake of waits.splice(0)) wake();
   };
   const obey = (output: Output, now: number): void => {
     if (!("chunk" in output)) {
@@ -77,21 +77,13 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
     }
   };
   /** Resolves when the list of an object's digests is here, to false if it cannot be had. */
-  const list = (object: PageObject): Promise<boolean> => {
-    const told = new Promise<void>((resolve) => {
-      const look = (): void => {
-        // Where there is nobody to tell it, nor ever will be, it is not waited for.
-        if (!lacks(object) || exchange.plain || exchange.hope === -Infinity) end();
-      };
-      const end = (): void => {
-        waits.delete(look);
-        resolve();
-      };
-      waits.add(look);
-      setTimeout(end, TELLING);
-      look();
-    });
-    return fetchDigests(object, told, stop.signal);
+  const list = async (object: PageObject): Promise<boolean> => {
+    const end = performance.now() + TELLING;
+    // Where there is nobody to tell it, nor ever will be, it is not waited for.
+    while (lacks(object) && !exchange.plain && exchange.hope > 0 && performance.now() < end) {
+      await new Promise<void>((resolve) => waits.push(resolve));
+    }
+    return fetchDigests(object, stop.signal);
   };
   const hear = (what: Input): void => {
     const object = what.kind === In.Told && what.message.kind === Talk.Chunk && objectOf(manifest, what.message.chunk);

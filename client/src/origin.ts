@@ -38,10 +38,9 @@ export async function fetchChunks(
   }
 }
 
-/** Fetches the list of an object's digests, if it is still lacking when `told` is settled; false if it cannot be had. */
-export async function fetchDigests(object: PageObject, told: Promise<void>, stop: AbortSignal): Promise<boolean> {
+/** Fetches the list of an object's digests, if it is still lacking; false if it cannot be had. */
+export async function fetchDigests(object: PageObject, stop: AbortSignal): Promise<boolean> {
   try {
-    await told;
     if (!object.chunks) {
       const response = await fetch(`${PREFIX}digests/${object.digest}`, { signal: stop });
       learn(object, new Uint8Array(await response.arrayBuffer()));

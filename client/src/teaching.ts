@@ -9,29 +9,17 @@ import { learn, objectOf, TOLD_MOST } from "./manifest";
 import { Kind, type Message } from "./message";
 import type { Neighbour } from "./neighbour";
 
-/** Bytes of a packet of lists: with the rest of what travels around it, one datagram. */
-const PACKET = 1107;
+/** Lists of one packet: those of some megabytes make one datagram, and the longest half of what a packet may hold. */
+const PACKET = 8;
 /** Lists that a neighbour is told: with all else that it hears meanwhile it is not flooded. */
 const LISTS_MOST = 256;
 
-/** Learn: tells the lists that are known, in few packets, and once on a link: who wants them again is not heard. */
+/** Learn: tells the lists that are known, once on a link: who wants them again is not heard. */
 export function teach(of: Swarm, them: Neighbour): false {
-  let lists: Message[] = [];
-  let bytes = 0;
-  const known = them.taught ? [] : of.manifest.filter(({ chunks }) => chunks?.length && chunks.length <= TOLD_MOST * DIGEST);
-  for (const { first: chunk, chunks } of known.slice(0, LISTS_MOST)) {
-    const message = { kind: Kind.Digests, chunk, digests: chunks! } as const;
-    // Type, chunk and count.
-    const length = 6 + message.digests.length;
-    bytes += length;
-    if (bytes > PACKET) {
-      say(of, them, ...lists);
-      lists = [];
-      bytes = length;
-    }
-    lists.push(message);
-  }
-  say(of, them, ...lists);
+  const lists = of.manifest.flatMap(({ first: chunk, chunks: digests }): Message[] =>
+    digests?.length && digests.length <= TOLD_MOST * DIGEST ? [{ kind: Kind.Digests, chunk, digests }] : [],
+  );
+  for (let at = 0; at < LISTS_MOST && !them.taught; at += PACKET) say(of, them, ...lists.slice(at, at + PACKET));
   them.taught = true;
   return false;
 }
