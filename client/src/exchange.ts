@@ -17,7 +17,6 @@ import { accuse, JOIN_PATIENCE, leave, linked, type Swarm } from "./state";
 import { announce, giveNext, greet, wish } from "./giving";
 import { taught, teach } from "./teaching";
 import { In, type Input, type Output, type Told } from "./step";
-import { spans } from "./ranges";
 import { ended, fetchAll, giveUp, reserve, take } from "./seeding";
 import { Talk } from "./signal";
 import { balance } from "./ledger";
@@ -170,9 +169,9 @@ function letGo(of: Swarm, now: number): void {
 function note(of: Swarm, them: Neighbour, { ranges }: Message & { kind: Kind.Have }): true {
   const last = of.manifest.at(-1);
   const end = last ? last.first + chunkCount(last.length) : 0;
-  spans(ranges, (from, to) => {
-    for (; from < Math.min(to, end); from++) them.held.add(from);
-  });
+  for (const [from, to] of ranges) {
+    for (let chunk = from; chunk < Math.min(to, end); chunk++) them.held.add(chunk);
+  }
   return true;
 }
 

@@ -8,7 +8,7 @@ import { bytes, check, decodeAll, integer, join, many, oneOf, rest, varint, type
 import { BLOCK, BLOCKS, TOLD_MOST } from "./manifest";
 import { CREDIT_MOST } from "./ledger";
 import { DIGEST } from "./sha256";
-import { spans, type Ranges } from "./ranges";
+import type { Ranges } from "./ranges";
 
 /** The types; what no visitor says is none of them. */
 export enum Kind {
@@ -83,18 +83,18 @@ const ranges: Field<Ranges> = {
       const gap = varint.decode(from);
       const length = varint.decode(from);
       check(length > 0 && (gap > 0 || run === 0), Fault.Ranges);
-      found.push(end + gap, (end += gap + length));
+      found.push([end + gap, (end += gap + length)]);
       check(end <= CHUNKS_MOST, Fault.Chunk);
     }
     return found;
   },
   write(held) {
-    const parts = [varint.write(held.length / 2)];
+    const parts = [varint.write(held.length)];
     let end = 0;
-    spans(held, (from, to) => {
+    for (const [from, to] of held) {
       parts.push(varint.write(from - end), varint.write(to - from));
       end = to;
-    });
+    }
     return join(parts);
   },
 };
