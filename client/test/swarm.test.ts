@@ -58,9 +58,9 @@ test("whoever is let go within a packet is accused once, however much is behind 
   assert.equal(said.length, 1);
 });
 
-test("lists of digests are told once on a link, all that are known, in packets of about a datagram", () => {
+test("lists of digests are told once on a link, all that are known, eight in a packet", () => {
   const room = new Uint8Array(8);
-  const manifest = [1, 3, 128, 2, 130].map((count, at) => describe(`/${at}`, new Uint8Array(count * 16_384), at * 1000));
+  const manifest = [1, 3, 128, 2, 130, 0, ...Array<number>(7).fill(1)].map((count, at) => describe(`/${at}`, new Uint8Array(count * 16_384), at * 1000));
   manifest[3]!.chunks = undefined;
   const lacked = (): unknown => manifest[3]!.chunks;
   const of = swarm({ manifest, room, lan: true, store: memory(1), chance: () => 0, quiet: () => false }, 0);
@@ -70,7 +70,10 @@ test("lists of digests are told once on a link, all that are known, in packets o
   assert.deepEqual(said().flat().map(({ kind }) => kind), [Kind.Hello, Kind.Learn], "one lacks");
   const learn = encode({ kind: Kind.Hello, wireVersion: VERSION, room, id: 7 }, { kind: Kind.Learn });
   handle(of, { kind: In.Heard, link: 7, bytes: learn }, 1);
-  assert.deepEqual(said().map((packet) => packet.map((one) => (one as Message & { kind: Kind.Digests }).chunk)), [[0, 1000], [2000]]);
+  assert.deepEqual(said().map((packet) => packet.map((one) => (one as Message & { kind: Kind.Digests }).chunk)), [
+    [0, 1000, 2000, 6000, 7000, 8000, 9000, 10_000],
+    [11_000, 12_000],
+  ]);
   for (let turn = 0; turn < 3; turn++) handle(of, { kind: In.Heard, link: 7, bytes: encode({ kind: Kind.Learn }) }, 2);
   assert.deepEqual(said(), [], "once is enough");
   // Of what this page has not, or has already, nothing is taken, and nobody is accused for it.
