@@ -2,10 +2,10 @@
  * What two visitors who meet tell each other, through the broker or a neighbour, and its bytes (`docs/protocol.md`, body).
  * Pure.
  */
-import { REFLEXIVE, type Candidate, type Identity } from "./identity";
-import { check, integer, join, oneOf, type Field } from "./wire";
-import { Fault } from "./fault";
 import { fromAscii, fromHex, toHex } from "./hex";
+import { check, integer, join, oneOf, type Field } from "./wire";
+import { REFLEXIVE, type Candidate, type Identity } from "./identity";
+import { Fault } from "./fault";
 
 export enum Part {
   Identity = 1,

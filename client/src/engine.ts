@@ -3,17 +3,17 @@
  * nothing; it carries inputs to `exchange.ts` and does what comes out.
  */
 import type { Pull } from "./port";
-import { chunkLength, lacks, objectOf, type Manifest, type Page, type PageObject } from "./manifest";
+import { linked, swarm } from "./state";
 import type { Ledger } from "./ledger";
-import { In, Out, type Input, type Output } from "./step";
-import { fetchChunks, fetchDigests } from "./origin";
-import { LOOK } from "./rules";
+import { chunkLength, lacks, objectOf, type Manifest, type Page, type PageObject } from "./manifest";
 import { ahead, feed, tell, type Reader } from "./reader";
+import { memory } from "./store";
+import { LOOK } from "./rules";
 import { Talk } from "./signal";
 import { handle, poll } from "./exchange";
-import { linked, swarm } from "./state";
 import { neighbourhood, type Neighbourhood } from "./neighbourhood";
-import { memory } from "./store";
+import { fetchChunks, fetchDigests } from "./origin";
+import { In, Out, type Input, type Output } from "./step";
 
 /** Bytes of verified chunks kept in memory. */
 const MEMORY = 64e6;
@@ -76,9 +76,9 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
       for (const one of readers) if (one.object === object) serve(one);
     }
   };
-  /** Resolves when the list of an object's digests is here, to false if it cannot be had. */
-  const list = async (object: PageObject): Promise<boolean> => {
-    const end = performance.now() + TELLING;
+  /** Resolves when the list of an object's digests is here, to false if it cannot be had; neighbours have so long to tell it. */
+  const list = async (object: PageObject, patience: number): Promise<boolean> => {
+    const end = performance.now() + patience;
     // Where there is nobody to tell it, nor ever will be, it is not waited for.
     while (lacks(object) && !exchange.plain && exchange.hope > 0 && performance.now() < end) {
       await new Promise<void>((resolve) => waits.push(resolve));
@@ -87,9 +87,9 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
   };
   const hear = (what: Input): void => {
     const object = what.kind === In.Told && what.message.kind === Talk.Chunk && objectOf(manifest, what.message.chunk);
-    // A seed may be of an object whose digests nobody has asked for yet.
+    // A seed may be of an object whose digests nobody has asked for yet. Whoever reads the object fetches them sooner.
     if (object && !object.chunks) {
-      void list(object).then(() => {
+      void list(object, TELLING * 2).then(() => {
         input(what);
       });
     } else input(what);
@@ -154,7 +154,7 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
         } else if (readers.delete(one)) want();
       };
       readers.add(one);
-      void list(object).then((known) => {
+      void list(object, TELLING).then((known) => {
         if (known) want();
         else giveUp(object);
       });

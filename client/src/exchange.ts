@@ -7,20 +7,20 @@
  * `handle` takes what happened; then `poll` until it has nothing more. A block is booked (law 3) at the poll that yields
  * it, so whoever polls must send it.
  */
-import { askAll, block, expire, proof, refuse } from "./asking";
-import { trust, wanted, type Neighbour } from "./neighbour";
-import { EVICT, GREETING, SEEK } from "./rules";
-import { BLOCK, chunkCount } from "./manifest";
-import { Fault } from "./fault";
-import { decode, Kind, type Message } from "./message";
-import { accuse, JOIN_PATIENCE, leave, linked, type Swarm } from "./state";
-import { announce, giveNext, greet, wish } from "./giving";
-import { taught, teach } from "./teaching";
-import { In, type Input, type Output, type Told } from "./step";
-import { ended, fetchAll, giveUp, reserve, take } from "./seeding";
 import { Talk } from "./signal";
-import { balance } from "./ledger";
 import { BROKER, introduce, introduced, meet, relay, relayed, seek } from "./introducing";
+import { taught, teach } from "./teaching";
+import { Fault } from "./fault";
+import { balance } from "./ledger";
+import { EVICT, GREETING, SEEK } from "./rules";
+import { trust, wanted, type Neighbour } from "./neighbour";
+import { BLOCK, chunkCount } from "./manifest";
+import { ended, fetchAll, giveUp, reserve, take } from "./seeding";
+import { In, type Input, type Output, type Told } from "./step";
+import { askAll, block, expire, proof, refuse } from "./asking";
+import { accuse, JOIN_PATIENCE, leave, linked, type Swarm } from "./state";
+import { decode, Kind, type Message } from "./message";
+import { announce, giveNext, greet, wish } from "./giving";
 
 /** So many times longer is one borne with that gave something before: it may have others to give to, and a slow uplink. */
 const KNOWN = 8;

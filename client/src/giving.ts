@@ -2,14 +2,14 @@
  * The giving side of the exchange: what neighbours are told, and who gets the next block. Law 3 is kept here: a block is
  * booked in the ledger before it goes. Pure part of `exchange.ts`, twin of `src/swarm/giving.rs`.
  */
-import { whom } from "./roulette";
 import { accuse, free, linked, say, stated, type Swarm } from "./state";
-import { Fault } from "./fault";
 import { balance, give } from "./ledger";
+import { Fault } from "./fault";
 import { spansOf } from "./ranges";
-import { trust, type Neighbour } from "./neighbour";
 import { Kind, VERSION, type Message } from "./message";
+import { trust, type Neighbour } from "./neighbour";
 import { BLOCK, described, lacks } from "./manifest";
+import { whom } from "./roulette";
 
 /** First words on a new link: who we are, all that we hold, and whether there are lists to learn. */
 export function greet(of: Swarm, them: Neighbour): void {

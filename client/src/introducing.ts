@@ -2,14 +2,14 @@
  * Who meets whom: the broker introduces the first two, neighbours the rest. Asking for introductions, being introduced, and
  * introducing others (`docs/protocol.md`, introduced by a neighbour). Pure part of `exchange.ts`.
  */
-import { Out } from "./step";
-import { LINKS, LINKS_MAX, MEET, SEEK, TRUST, TRUST_GIVER, UNSOUGHT } from "./rules";
-import { Kind, SEEK_MOST, type Message } from "./message";
 import { Talk } from "./signal";
+import { Kind, SEEK_MOST, type Message } from "./message";
+import { linked, say, tell, type Swarm } from "./state";
 import { Part } from "./body";
 import { reachable } from "./reach";
-import { linked, say, tell, type Swarm } from "./state";
 import { neighbour, type Neighbour } from "./neighbour";
+import { LINKS, LINKS_MAX, MEET, SEEK, TRUST, TRUST_GIVER, UNSOUGHT } from "./rules";
+import { Out } from "./step";
 
 /** The broker, in the place of the neighbour who introduced somebody. */
 export const BROKER = -1;

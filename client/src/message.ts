@@ -3,11 +3,11 @@
  * allowed at this moment is the swarm's business.
  */
 import { body, type Body } from "./body";
+import { DIGEST } from "./sha256";
+import { BLOCK, BLOCKS, TOLD_MOST } from "./manifest";
 import { Fault } from "./fault";
 import { bytes, check, decodeAll, integer, join, many, oneOf, rest, varint, type Field, type Refused } from "./wire";
-import { BLOCK, BLOCKS, TOLD_MOST } from "./manifest";
 import { CREDIT_MOST } from "./ledger";
-import { DIGEST } from "./sha256";
 import type { Ranges } from "./ranges";
 
 /** The types; what no visitor says is none of them. */

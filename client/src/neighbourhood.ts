@@ -1,11 +1,11 @@
 /** The links of this visitor and its socket to the broker: does what the exchange decides, and tells it what came of it. */
 import type { Body } from "./body";
+import { In, Out, type Input, type Output } from "./step";
 import { join } from "./broker";
+import { Talk } from "./signal";
 import { encode, Kind, type Message } from "./message";
 import { BROKER } from "./introducing";
 import { connect, type Link, type LinkOptions } from "./link";
-import { Talk } from "./signal";
-import { In, Out, type Input, type Output } from "./step";
 import type { Ledger } from "./ledger";
 
 /** The outcomes of an introduction. */

@@ -1,15 +1,15 @@
 /**
  * What a visitor knows of the exchange at one moment, and the few changes to it that all its parts make. Pure.
  */
-import { POOR, SEEK } from "./rules";
-import { Out, type Output } from "./step";
-import type { Fault } from "./fault";
+import { Talk } from "./signal";
 import { credit, CREDIT_MOST, CREDIT_UNIT, ledger, type Ledger } from "./ledger";
+import type { Fault } from "./fault";
+import { BROKER, type Introduction } from "./introducing";
 import type { Manifest } from "./manifest";
 import type { Partial } from "./chunk";
-import { Talk } from "./signal";
-import { BROKER, type Introduction } from "./introducing";
+import { Out, type Output } from "./step";
 import { Bringer, type Neighbour, type Wanted } from "./neighbour";
+import { POOR, SEEK } from "./rules";
 import type { Held, Store } from "./store";
 import type { Message } from "./message";
 
