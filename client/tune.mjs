@@ -4,31 +4,29 @@
 import { writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
-const SECONDS = 120;
+const SECONDS = 60;
 /** Stands in the code around the number of a name; no name of ours has it. */
 const MARK = "\u03a9";
 
-/** `minified` gives the code with `names`, of which it chooses those that lack. */
-export async function tune({ own }, minified) {
-  const free = { own, short: {} };
-  await minified(free);
-  const all = Object.keys(free.short);
+/** `minified` gives the code with `names`, and adds those that it chose itself. */
+export async function tune({ own, short }, minified) {
+  const names = { own, short };
+  await minified(names);
+  const all = Object.keys(names.short);
   const marked = Object.fromEntries(all.map((name, at) => [name, `${MARK}${at}${MARK}`]));
   // Every second part is the number of a name.
   const parts = (await minified({ own, short: marked })).split(MARK);
-  const uses = parts.reduce((sum, part, at) => (at % 2 ? sum.with(part, sum[part] + 1) : sum), all.map(() => 0));
+  const used = [...new Set(parts.filter((_, at) => at % 2).map(Number))];
   const size = (chosen) => gzipSync(parts.map((part, at) => (at % 2 ? chosen[part] : part)).join(""), { level: 9 }).length;
 
-  // What is used most gets the shortest to begin with.
-  const order = [...all.keys()].sort((a, b) => uses[b] - uses[a]);
-  let best = Object.values(free.short).reduce((chosen, short, at) => chosen.with(order[at], short), all);
+  let best = Object.values(names.short);
   let least = size(best);
   for (const end = Date.now() + SECONDS * 1000; Date.now() < end; ) {
-    const [a, b] = [0, 0].map(() => Math.floor(Math.random() * all.length));
+    const [a, b] = [0, 0].map(() => used[Math.floor(Math.random() * used.length)]);
     const tried = best.with(a, best[b]).with(b, best[a]);
     const its = size(tried);
     if (its <= least) [least, best] = [its, tried];
   }
-  const found = all.map((name, at) => [name.slice(1), best[at]]).sort(([a], [b]) => (a < b ? -1 : 1));
+  const found = used.map((at) => [all[at].slice(1), best[at]]).sort(([a], [b]) => (a < b ? -1 : 1));
   writeFileSync("names.json", `${JSON.stringify(Object.fromEntries(found), undefined, 1)}\n`);
 }

@@ -36,7 +36,7 @@ const identity: Field<Identity> = {
   decode(from) {
     const shape = from.integer(1);
     const known = SHAPES[shape];
-    check(known !== undefined, Fault.Identity);
+    check(known, Fault.Identity);
     const text = (at: number): string => known.unpack(from.bytes(known.lengths[at] ?? from.integer(1)));
     const [ufrag, pwd] = [text(0), text(1)];
     // One identity, one spelling.

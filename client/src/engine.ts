@@ -128,7 +128,7 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
     const now = performance.now();
     input({ kind: In.Tick });
     for (const one of readers) {
-      if (one.hungry === undefined) continue;
+      if (!one.hungry) continue;
       // Whatever holds the swarm up, the page must not wait for it for ever (law 4).
       if (now - one.hungry > PATIENCE) dismiss(one);
       else tell(one, { what: "wait" });

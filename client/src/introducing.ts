@@ -35,7 +35,7 @@ const REST_MOST = 32_000;
 export function seek(of: Swarm, now: number): void {
   // Who takes to its limit and does not give is none.
   const count = LINKS + of.fetches - [...of.neighbours.values()].filter(({ limit }) => !limit).length;
-  if (count <= 0 || of.wanted.size === 0 || now < of.seek) return;
+  if (count <= 0 || !of.wanted.size || now < of.seek) return;
   const them = linked(of).find(({ greeted, sought }) => greeted && !sought);
   if (them) {
     them.sought = true;

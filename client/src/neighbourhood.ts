@@ -32,7 +32,7 @@ export function neighbourhood(options: LinkOptions & { token: Uint8Array }, inpu
 
   const settle = (link: number, outcome: number): void => {
     const since = opening.get(link);
-    if (since === undefined) return;
+    if (!since) return;
     opening.delete(link);
     // Links that do not open are given up long before this overflows.
     broker.send({ kind: Talk.Linked, visitor: link, outcome, milliseconds: performance.now() - since });

@@ -48,7 +48,7 @@ export async function fetchDigests(object: PageObject, stop: AbortSignal): Promi
   } catch {
     // A neighbour may have told it meanwhile.
   }
-  return object.chunks !== undefined;
+  return Boolean(object.chunks);
 }
 
 /** Cuts a body that begins at `chunk` into chunks. What is left over, or comes after the object, is not delivered. */

@@ -48,7 +48,7 @@ export function take(of: Swarm, chunk: number, bytes: Uint8Array<ArrayBuffer>): 
     of.ledger.origin += bytes.length;
     keep(of, chunk, held);
   }
-  return held !== undefined;
+  return Boolean(held);
 }
 
 /**
