@@ -30,7 +30,7 @@ export interface PageObject {
   chunks: Uint8Array | undefined;
   origin: number;
   peer: number;
-  failed: boolean;
+  failed?: boolean;
 }
 
 /** All objects, by rising `first`. */

@@ -36,7 +36,6 @@ export function readPage(text: string | null | undefined, base: string): Page | 
       chunks: object.chunks ? fromBase64(object.chunks) : undefined,
       origin: 0,
       peer: 0,
-      failed: false,
     }));
     return {
       room: fromHex(json.room),
