@@ -36,7 +36,6 @@ export function api(engine: () => Engine | undefined, off: () => void): Flashbac
 }
 
 function stats(engine: Engine | undefined): Stats {
-  const { origin = 0, peer = 0, given = 0 } = engine?.ledger ?? {};
   const objects = engine?.objects.filter((object) => object.origin + object.peer > 0).length ?? 0;
-  return { origin, peer, given, links: engine?.links() ?? 0, objects };
+  return { origin: 0, peer: 0, given: 0, ...engine?.ledger, links: engine?.links() ?? 0, objects };
 }

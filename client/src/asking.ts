@@ -3,14 +3,14 @@
  * it stalls. Pure part of `exchange.ts`, twin of `src/swarm/asking.rs`, without its taking over of what was not begun: the script's
  * budget is full.
  */
-import { accuse, forget, keep, linked, say, stated, type Swarm } from "./state";
-import { Fault } from "./fault";
-import { Kind, type Message } from "./message";
-import { RETRY } from "./rules";
-import { Bringer, trustsUs, type Neighbour } from "./neighbour";
-import { described } from "./manifest";
 import { whichChunk } from "./roulette";
+import { RETRY } from "./rules";
 import { news } from "./giving";
+import { Kind, type Message } from "./message";
+import { Bringer, trustsUs, type Neighbour } from "./neighbour";
+import { Fault } from "./fault";
+import { described } from "./manifest";
+import { accuse, forget, keep, linked, say, stated, type Swarm } from "./state";
 import { add, begin, complete } from "./chunk";
 
 /** Asks that may be open, or cancelled and unanswered: one who lets more pile up is not asked again. */

@@ -2,10 +2,10 @@
  * What two visitors who meet tell each other, through the broker or a neighbour, and its bytes (`docs/protocol.md`, body).
  * Pure.
  */
-import { REFLEXIVE, type Candidate, type Identity } from "./identity";
-import { check, integer, join, oneOf, type Field } from "./wire";
-import { Fault } from "./fault";
 import { fromAscii, fromHex, toHex } from "./hex";
+import { check, integer, join, oneOf, type Field } from "./wire";
+import { REFLEXIVE, type Candidate, type Identity } from "./identity";
+import { Fault } from "./fault";
 
 export enum Part {
   Identity = 1,
@@ -14,30 +14,33 @@ export enum Part {
 
 export type Body = { kind: Part.Identity; identity: Identity } | { kind: Part.Candidate; candidate: Candidate };
 
-/** How credentials become bytes, two runs of `lengths` or each behind its own. */
+/** How credentials of a `form` become bytes, two runs of `lengths` or each behind its own. */
 interface Shape {
+  form: RegExp;
   lengths: number[];
   pack: (text: string) => Uint8Array;
   unpack: (from: Uint8Array) => string;
 }
 
-/** As Chromium makes them (base64), as Firefox does (hexadecimal), or as text. */
+/**
+ * As Chromium makes them (base64), as Firefox does (hexadecimal), or as text: the first that fits. ICE characters only, so that
+ * no line can be smuggled into our SDP; what base64 and hexadecimal unpack to is nothing else.
+ */
 const SHAPES: Shape[] = [
-  { lengths: [3, 18], pack: (text) => fromAscii(atob(text)), unpack: (from) => btoa(toAscii(from)) },
-  { lengths: [4, 16], pack: fromHex, unpack: toHex },
-  { lengths: [], pack: (text) => join([[text.length], fromAscii(text)]), unpack: toAscii },
+  { form: /^.{4} .{24}$/, lengths: [3, 18], pack: (text) => fromAscii(atob(text)), unpack: (from) => btoa(toAscii(from)) },
+  { form: /^[\da-f]{8} [\da-f]{32}$/, lengths: [4, 16], pack: fromHex, unpack: toHex },
+  { form: /^[a-z\d+/]{4,32} [a-z\d+/]{22,64}$/i, lengths: [], pack: (text) => join([[text.length], fromAscii(text)]), unpack: toAscii },
 ];
 
 const identity: Field<Identity> = {
   decode(from) {
     const shape = from.integer(1);
     const known = SHAPES[shape];
-    check(known !== undefined, Fault.Identity);
+    check(known, Fault.Identity);
     const text = (at: number): string => known.unpack(from.bytes(known.lengths[at] ?? from.integer(1)));
     const [ufrag, pwd] = [text(0), text(1)];
-    // One identity, one spelling; and ICE characters only, so that no line can be smuggled into our SDP.
-    const right = /^[a-z\d+/]{4,32} [a-z\d+/]{22,64}$/i.test(`${ufrag} ${pwd}`);
-    check(right && shapeOf(ufrag, pwd) === shape, Fault.Identity);
+    // One identity, one spelling.
+    check(shapeOf(ufrag, pwd) === shape, Fault.Identity);
     return { ufrag, pwd, fingerprint: from.bytes(32) };
   },
   write({ ufrag, pwd, fingerprint }) {
@@ -61,8 +64,7 @@ const candidate: Field<Candidate> = {
 export const body = oneOf<Body>({ [Part.Identity]: { identity }, [Part.Candidate]: { candidate } }, Fault.Value);
 
 function shapeOf(ufrag: string, pwd: string): number {
-  if (ufrag.length === 4 && pwd.length === 24) return 0;
-  return /^[\da-f]{8} [\da-f]{32}$/.test(`${ufrag} ${pwd}`) ? 1 : 2;
+  return SHAPES.findIndex(({ form }) => form.test(`${ufrag} ${pwd}`));
 }
 
 function toAscii(from: Uint8Array): string {

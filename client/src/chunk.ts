@@ -21,9 +21,10 @@ export function begin(length: number, digests: Uint8Array, expected: Uint8Array)
 
 /** Takes the next block, if it is the origin's. */
 export function add(partial: Partial, bytes: Uint8Array): boolean {
-  const from = partial.next * BLOCK;
+  const { next, digests } = partial;
+  const from = next * BLOCK;
   const length = Math.min(BLOCK, partial.bytes.length - from);
-  if (bytes.length !== length || !matches(bytes, digestAt(partial))) return false;
+  if (bytes.length !== length || !matches(bytes, digests.subarray(next * DIGEST, (next + 1) * DIGEST))) return false;
   partial.bytes.set(bytes, from);
   partial.next++;
   return true;
@@ -38,8 +39,4 @@ export function verify(bytes: Uint8Array<ArrayBuffer>, expected: Uint8Array): He
   const blocks = Array.from({ length: Math.ceil(bytes.length / BLOCK) }, (_, at) => bytes.subarray(at * BLOCK, (at + 1) * BLOCK));
   const digests = join(blocks.map(digest));
   return matches(digests, expected) ? { bytes, digests } : undefined;
-}
-
-function digestAt({ digests, next }: Partial): Uint8Array {
-  return digests.subarray(next * DIGEST, (next + 1) * DIGEST);
 }

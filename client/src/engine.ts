@@ -3,23 +3,25 @@
  * nothing; it carries inputs to `exchange.ts` and does what comes out.
  */
 import type { Pull } from "./port";
-import { chunkLength, objectOf, type Manifest, type Page, type PageObject } from "./manifest";
+import { linked, swarm } from "./state";
 import type { Ledger } from "./ledger";
-import { In, Out, type Input, type Output } from "./step";
-import { fetchChunks, fetchDigests } from "./origin";
-import { LOOK } from "./rules";
+import { chunkLength, lacks, objectOf, type Manifest, type Page, type PageObject } from "./manifest";
 import { ahead, feed, tell, type Reader } from "./reader";
+import { memory } from "./store";
+import { LOOK } from "./rules";
 import { Talk } from "./signal";
 import { handle, poll } from "./exchange";
-import { linked, swarm } from "./state";
 import { neighbourhood, type Neighbourhood } from "./neighbourhood";
-import { memory } from "./store";
+import { fetchChunks, fetchDigests } from "./origin";
+import { In, Out, type Input, type Output } from "./step";
 
 /** Bytes of verified chunks kept in memory. */
 const MEMORY = 64e6;
 const MEMORY_MOBILE = 24e6;
 /** Milliseconds that a request waits for its next byte before the network has it: twice the slowest way out. */
 const PATIENCE = 10_000;
+/** Milliseconds for which neighbours are waited for to tell a list of digests: twice what it takes to meet the first. */
+const TELLING = 1000;
 
 export interface Engine {
   /** Delivers the bytes `from..to` of the object at `url` on `port`, or says there that the network must. */
@@ -46,6 +48,8 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
   // Courtesy to batteries and data plans.
   const quiet = (): boolean => small && document.hidden;
   const exchange = swarm({ manifest, room, lan, store, quiet, chance: Math.random }, performance.now());
+  /** Wakes those who wait for lists of digests: whatever happens, be it a tick, may be the end of it. */
+  const waits: (() => void)[] = [];
   let links: Neighbourhood | undefined;
   let stop: AbortController;
   let beating: ReturnType<typeof setInterval> | undefined;
@@ -54,6 +58,7 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
     const now = performance.now();
     handle(exchange, what, now);
     for (let output = poll(exchange, now); output; output = poll(exchange, now)) obey(output, now);
+    for (const wake of waits.splice(0)) wake();
   };
   const obey = (output: Output, now: number): void => {
     if (!("chunk" in output)) {
@@ -71,11 +76,20 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
       for (const one of readers) if (one.object === object) serve(one);
     }
   };
+  /** Resolves when the list of an object's digests is here, to false if it cannot be had; neighbours have so long to tell it. */
+  const list = async (object: PageObject, patience: number): Promise<boolean> => {
+    const end = performance.now() + patience;
+    // Where there is nobody to tell it, nor ever will be, it is not waited for.
+    while (lacks(object) && !exchange.plain && exchange.hope > 0 && performance.now() < end) {
+      await new Promise<void>((resolve) => waits.push(resolve));
+    }
+    return fetchDigests(object, stop.signal);
+  };
   const hear = (what: Input): void => {
     const object = what.kind === In.Told && what.message.kind === Talk.Chunk && objectOf(manifest, what.message.chunk);
-    // A seed may be of an object whose digests nobody has asked for yet.
+    // A seed may be of an object whose digests nobody has asked for yet. Whoever reads the object fetches them sooner.
     if (object && !object.chunks) {
-      void fetchDigests(object, stop.signal).then(() => {
+      void list(object, TELLING * 2).then(() => {
         input(what);
       });
     } else input(what);
@@ -114,7 +128,7 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
     const now = performance.now();
     input({ kind: In.Tick });
     for (const one of readers) {
-      if (one.hungry === undefined) continue;
+      if (!one.hungry) continue;
       // Whatever holds the swarm up, the page must not wait for it for ever (law 4).
       if (now - one.hungry > PATIENCE) dismiss(one);
       else tell(one, { what: "wait" });
@@ -140,7 +154,7 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
         } else if (readers.delete(one)) want();
       };
       readers.add(one);
-      void fetchDigests(object, stop.signal).then((known) => {
+      void list(object, TELLING).then((known) => {
         if (known) want();
         else giveUp(object);
       });

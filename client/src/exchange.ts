@@ -7,20 +7,20 @@
  * `handle` takes what happened; then `poll` until it has nothing more. A block is booked (law 3) at the poll that yields
  * it, so whoever polls must send it.
  */
-import { askAll, block, expire, proof, refuse } from "./asking";
-import { trust, wanted, type Neighbour } from "./neighbour";
-import { EVICT, GREETING, SEEK } from "./rules";
-import { BLOCK, chunkCount } from "./manifest";
-import { Fault } from "./fault";
-import { decode, Kind, type Message } from "./message";
-import { accuse, JOIN_PATIENCE, leave, linked, type Swarm } from "./state";
-import { announce, giveNext, greet, wish } from "./giving";
-import { In, type Input, type Output, type Told } from "./step";
-import { spans } from "./ranges";
-import { ended, fetchAll, giveUp, reserve, take } from "./seeding";
 import { Talk } from "./signal";
-import { balance } from "./ledger";
 import { BROKER, introduce, introduced, meet, relay, relayed, seek } from "./introducing";
+import { taught, teach } from "./teaching";
+import { Fault } from "./fault";
+import { balance } from "./ledger";
+import { EVICT, GREETING, SEEK } from "./rules";
+import { trust, wanted, type Neighbour } from "./neighbour";
+import { BLOCK, chunkCount } from "./manifest";
+import { ended, fetchAll, giveUp, reserve, take } from "./seeding";
+import { In, type Input, type Output, type Told } from "./step";
+import { askAll, block, expire, proof, refuse } from "./asking";
+import { accuse, JOIN_PATIENCE, leave, linked, type Swarm } from "./state";
+import { decode, Kind, type Message } from "./message";
+import { announce, giveNext, greet, wish } from "./giving";
 
 /** So many times longer is one borne with that gave something before: it may have others to give to, and a slow uplink. */
 const KNOWN = 8;
@@ -127,7 +127,7 @@ type Heard<M> = (of: Swarm, them: Neighbour, message: M, now: number) => boolean
 /** What is done with each message; true if there may be something to ask for now. */
 const HEARD: { [K in Kind]: Heard<Message & { kind: K }> } = {
   [Kind.Hello]: hello,
-  [Kind.Have]: learn,
+  [Kind.Have]: note,
   [Kind.Ask]: wish,
   [Kind.Cancel]: (_, them, { chunk }) => {
     if (them.wish?.chunk === chunk) them.wish = undefined;
@@ -140,6 +140,8 @@ const HEARD: { [K in Kind]: Heard<Message & { kind: K }> } = {
   [Kind.Meet]: introduced,
   [Kind.Signal]: relay,
   [Kind.Relayed]: relayed,
+  [Kind.Learn]: teach,
+  [Kind.Digests]: taught,
 };
 
 function hello(of: Swarm, them: Neighbour, { room, id }: Message & { kind: Kind.Hello }, now: number): true {
@@ -164,12 +166,12 @@ function letGo(of: Swarm, now: number): void {
 }
 
 /** Chunks beyond our manifest are none of our business: others may know more objects. */
-function learn(of: Swarm, them: Neighbour, { ranges }: Message & { kind: Kind.Have }): true {
+function note(of: Swarm, them: Neighbour, { ranges }: Message & { kind: Kind.Have }): true {
   const last = of.manifest.at(-1);
   const end = last ? last.first + chunkCount(last.length) : 0;
-  spans(ranges, (from, to) => {
-    for (; from < Math.min(to, end); from++) them.held.add(from);
-  });
+  for (const [from, to] of ranges) {
+    for (let chunk = from; chunk < Math.min(to, end); chunk++) them.held.add(chunk);
+  }
   return true;
 }
 

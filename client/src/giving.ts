@@ -2,18 +2,19 @@
  * The giving side of the exchange: what neighbours are told, and who gets the next block. Law 3 is kept here: a block is
  * booked in the ledger before it goes. Pure part of `exchange.ts`, twin of `src/swarm/giving.rs`.
  */
-import { whom } from "./roulette";
 import { accuse, free, linked, say, stated, type Swarm } from "./state";
-import { Fault } from "./fault";
 import { balance, give } from "./ledger";
+import { Fault } from "./fault";
 import { spansOf } from "./ranges";
-import { trust, type Neighbour } from "./neighbour";
 import { Kind, VERSION, type Message } from "./message";
-import { BLOCK, described } from "./manifest";
+import { trust, type Neighbour } from "./neighbour";
+import { BLOCK, described, lacks } from "./manifest";
+import { whom } from "./roulette";
 
-/** First words on a new link: who we are, and all that we hold. */
+/** First words on a new link: who we are, all that we hold, and whether there are lists to learn. */
 export function greet(of: Swarm, them: Neighbour): void {
-  say(of, them, { kind: Kind.Hello, wireVersion: VERSION, room: of.room, id: of.id }, ...have(of, of.held));
+  const learn: Message[] = of.manifest.some(lacks) ? [{ kind: Kind.Learn }] : [];
+  say(of, them, { kind: Kind.Hello, wireVersion: VERSION, room: of.room, id: of.id }, ...learn, ...have(of, of.held));
 }
 
 /** Tells those what is new to them who wait for nothing; who waits for an answer hears with it, for it asks no sooner. */
@@ -32,7 +33,7 @@ export function news(of: Swarm, { fresh }: Neighbour): Message[] {
 export function wish(of: Swarm, them: Neighbour, { chunk, block }: Message & { kind: Kind.Ask }, since: number): boolean {
   const before = them.wish?.chunk === chunk ? them.wish : undefined;
   them.wish = undefined;
-  if (!of.held.has(chunk)) say(of, them, { kind: Kind.Lack, chunk });
+  if (!of.held.has(chunk)) lack(of, them, chunk);
   else if (block * BLOCK >= described(of.manifest, chunk)[0]) return accuse(of, them, Fault.Block);
   else them.wish = { since, proven: false, ...before, chunk, block: Math.max(block, before?.block ?? 0) };
   return false;
@@ -45,10 +46,8 @@ export function giveNext(of: Swarm, now: number): void {
   const { wish } = them;
   const { chunk, block } = wish;
   const held = of.store.get(chunk);
-  if (!held) {
-    them.wish = undefined;
-    say(of, them, { kind: Kind.Lack, chunk });
-  } else if (!wish.proven) {
+  if (!held) lack(of, them, chunk);
+  else if (!wish.proven) {
     wish.proven = true;
     say(of, them, { kind: Kind.Proof, chunk, digests: held.digests });
   } else {
@@ -78,7 +77,13 @@ function mayGive(of: Swarm, them: Neighbour): boolean {
   const { wish, link, full } = them;
   if (!wish || full || of.neighbours.get(link) !== them) return false;
   const bytes = Math.min(described(of.manifest, wish.chunk)[0] - wish.block * BLOCK, BLOCK);
-  return bytes <= free(of) && (balance(them) + bytes <= trust(them) || of.wanted.size === 0);
+  return bytes <= free(of) && (balance(them) + bytes <= trust(them) || !of.wanted.size);
+}
+
+/** Answers an Ask for what is not held (any more). */
+function lack(of: Swarm, them: Neighbour, chunk: number): void {
+  them.wish = undefined;
+  say(of, them, { kind: Kind.Lack, chunk });
 }
 
 function have(of: Swarm, chunks: Iterable<number>): Message[] {

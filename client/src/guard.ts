@@ -13,7 +13,7 @@ export function refusal(navigator: Asking): string | undefined {
   if (!("serviceWorker" in navigator && "RTCPeerConnection" in window)) return "unable";
   if (navigator.globalPrivacyControl) return "privacy control";
   if (connection?.saveData) return "saving data";
-  if (connection?.type === "cellular" || /[23]g/.test(connection?.effectiveType ?? "")) return "cellular";
+  if (connection?.type === "cellular" || connection?.effectiveType?.match(/[23]g/)) return "cellular";
   return undefined;
 }
 

@@ -82,5 +82,5 @@ export function addressOf(address: string): [family: number, host: Uint8Array] {
 function addressText(family: number, host: Uint8Array): string {
   const hex = toHex(host);
   if (family === 4) return host.join(".");
-  return family ? hex.replace(/.{4}(?!$)/g, "$&:") : `${hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}.local`;
+  return family ? hex.replace(/.{4}(?!$)/g, "$&:") : `${hex.replace(/^.{8}|.{4}(?=.{12})/g, "$&-")}.local`;
 }

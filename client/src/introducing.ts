@@ -2,14 +2,14 @@
  * Who meets whom: the broker introduces the first two, neighbours the rest. Asking for introductions, being introduced, and
  * introducing others (`docs/protocol.md`, introduced by a neighbour). Pure part of `exchange.ts`.
  */
-import { Out } from "./step";
-import { LINKS, LINKS_MAX, MEET, SEEK, TRUST, TRUST_GIVER, UNSOUGHT } from "./rules";
-import { Kind, SEEK_MOST, type Message } from "./message";
 import { Talk } from "./signal";
+import { Kind, SEEK_MOST, type Message } from "./message";
+import { linked, say, tell, type Swarm } from "./state";
 import { Part } from "./body";
 import { reachable } from "./reach";
-import { linked, say, tell, type Swarm } from "./state";
 import { neighbour, type Neighbour } from "./neighbour";
+import { LINKS, LINKS_MAX, MEET, SEEK, TRUST, TRUST_GIVER, UNSOUGHT } from "./rules";
+import { Out } from "./step";
 
 /** The broker, in the place of the neighbour who introduced somebody. */
 export const BROKER = -1;
@@ -35,7 +35,7 @@ const REST_MOST = 32_000;
 export function seek(of: Swarm, now: number): void {
   // Who takes to its limit and does not give is none.
   const count = LINKS + of.fetches - [...of.neighbours.values()].filter(({ limit }) => !limit).length;
-  if (count <= 0 || of.wanted.size === 0 || now < of.seek) return;
+  if (count <= 0 || !of.wanted.size || now < of.seek) return;
   const them = linked(of).find(({ greeted, sought }) => greeted && !sought);
   if (them) {
     them.sought = true;

@@ -2,11 +2,11 @@
  * One link to a neighbour: an RTCPeerConnection with one negotiated channel. No SDP travels: each side makes an offer of
  * its own and sets the other's identity as the answer to it (`docs/protocol.md`, meeting).
  */
-import { SILENCE } from "./rules";
+import { In, type Input } from "./step";
 import { answer, candidateOf, candidateText, identityOf } from "./identity";
 import { Part, type Body } from "./body";
-import { In, type Input } from "./step";
 import { reachable } from "./reach";
+import { SILENCE } from "./rules";
 
 /** Bytes queued towards a neighbour above which it waits: at 1 Mbit/s 0.13 s in which what was cancelled goes out all the same. */
 const QUEUE = 16 * 1024;

@@ -2,14 +2,14 @@
  * The bootstrap of a hot page. Whatever goes wrong here, held elements are let go and the page is the origin's own
  * (law 4): nothing throws, nothing is logged.
  */
-import { api, type State } from "./api";
 import { takeControl } from "./register";
-import { bridge, type Bridge } from "./bridge";
+import { api, type State } from "./api";
 import { engine, type Engine } from "./engine";
-import { release } from "./hold";
-import type { Page } from "./manifest";
 import { readPage } from "./page";
 import { mobile, prerendering, refusal } from "./guard";
+import type { Page } from "./manifest";
+import { release } from "./hold";
+import { bridge, type Bridge } from "./bridge";
 
 // The address names the build; the panel must be of the same.
 const script = (document.currentScript as HTMLScriptElement | null)?.src ?? "";

@@ -12,6 +12,9 @@ export const BLOCK = 1_024;
 /** Blocks of a whole chunk. */
 export const BLOCKS = CHUNK / BLOCK;
 
+/** Chunks up to which visitors tell each other an object's list of digests. */
+export const TOLD_MOST = 128;
+
 /**
  * One object: `url` is absolute, `first` numbers its first chunk in the room, `chunks` holds their digests once they are
  * known, `origin` and `peer` count its verified bytes by where they came from; what has `failed` is the network's.
@@ -27,7 +30,7 @@ export interface PageObject {
   chunks: Uint8Array | undefined;
   origin: number;
   peer: number;
-  failed: boolean;
+  failed?: boolean;
 }
 
 /** All objects, by rising `first`. */
@@ -69,7 +72,12 @@ export function described(manifest: Manifest, chunk: number): [length: number, d
   return [chunkLength(object, chunk), object.chunks?.subarray(at, at + DIGEST)];
 }
 
-/** Takes a fetched list of digests, if it is the one that the object's own digest names. */
+/** Whether the list of an object's digests is not here yet, and neighbours may tell it. */
+export function lacks({ chunks, length }: PageObject): boolean {
+  return !chunks && chunkCount(length) <= TOLD_MOST;
+}
+
+/** Takes a list of digests, if it is the one that the object's own digest names. */
 export function learn(object: PageObject, chunks: Uint8Array): boolean {
   if (!matches(chunks, fromHex(object.digest))) return false;
   object.chunks = chunks;

@@ -3,12 +3,12 @@
  * allowed at this moment is the swarm's business.
  */
 import { body, type Body } from "./body";
+import { DIGEST } from "./sha256";
+import { BLOCK, BLOCKS, TOLD_MOST } from "./manifest";
 import { Fault } from "./fault";
 import { bytes, check, decodeAll, integer, join, many, oneOf, rest, varint, type Field, type Refused } from "./wire";
-import { BLOCK, BLOCKS } from "./manifest";
 import { CREDIT_MOST } from "./ledger";
-import { DIGEST } from "./sha256";
-import { spans, type Ranges } from "./ranges";
+import type { Ranges } from "./ranges";
 
 /** The types; what no visitor says is none of them. */
 export enum Kind {
@@ -23,6 +23,8 @@ export enum Kind {
   Meet,
   Signal,
   Relayed,
+  Learn,
+  Digests,
 }
 
 /** Credit is in units of 2 KiB, `ranges` and `chunk` count chunks of the room, `block` counts within its chunk. */
@@ -40,7 +42,11 @@ export type Message =
   | { kind: Kind.Meet; visitor: number; gives: number }
   /** For a visitor that the receiver introduced; it arrives there as `Relayed`. */
   | { kind: Kind.Signal; to: number; body: Body }
-  | { kind: Kind.Relayed; from: number; body: Body };
+  | { kind: Kind.Relayed; from: number; body: Body }
+  /** Tell me the lists of digests that you know. */
+  | { kind: Kind.Learn }
+  /** The digests of all chunks of the object whose first is `chunk`. */
+  | { kind: Kind.Digests; chunk: number; digests: Uint8Array };
 
 export function encode(...messages: Message[]): Uint8Array<ArrayBuffer> {
   return join(messages.map(any.write));
@@ -77,22 +83,29 @@ const ranges: Field<Ranges> = {
       const gap = varint.decode(from);
       const length = varint.decode(from);
       check(length > 0 && (gap > 0 || run === 0), Fault.Ranges);
-      found.push(end + gap, (end += gap + length));
+      found.push([end + gap, (end += gap + length)]);
       check(end <= CHUNKS_MOST, Fault.Chunk);
     }
     return found;
   },
   write(held) {
-    const parts = [varint.write(held.length / 2)];
+    const parts = [varint.write(held.length)];
     let end = 0;
-    spans(held, (from, to) => {
+    for (const [from, to] of held) {
       parts.push(varint.write(from - end), varint.write(to - from));
       end = to;
-    });
+    }
     return join(parts);
   },
 };
 
+/** Digests behind their number: what is behind them may be another message. */
+const list: Field<Uint8Array> = {
+  decode: (from) => from.bytes(listed.decode(from) * DIGEST),
+  write: (digests) => [digests.length / DIGEST, ...digests],
+};
+
+const listed = integer(1, TOLD_MOST + 1, Fault.Value, 1);
 const credit = integer(1, CREDIT_MOST + 1, Fault.Credit);
 const block = integer(1, BLOCKS, Fault.Block);
 /** A chunk's number. */
@@ -113,6 +126,8 @@ const any = oneOf<Message>(
     [Kind.Meet]: { visitor, gives: integer(1, 2, Fault.Value) },
     [Kind.Signal]: { to: visitor, body },
     [Kind.Relayed]: { from: visitor, body },
+    [Kind.Learn]: {},
+    [Kind.Digests]: { chunk, digests: list },
   },
   Fault.Type,
 );

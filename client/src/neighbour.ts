@@ -41,6 +41,8 @@ export interface Neighbour extends Pair {
   /** When it may ask again to be introduced, and whether it was asked to introduce. */
   seeks: number;
   sought?: boolean;
+  /** Whether it was told the lists of digests: once is enough. */
+  taught?: boolean;
 }
 
 export function neighbour(link: number, by: number, first: number): Neighbour {

@@ -1,11 +1,11 @@
 /** The links of this visitor and its socket to the broker: does what the exchange decides, and tells it what came of it. */
 import type { Body } from "./body";
+import { In, Out, type Input, type Output } from "./step";
 import { join } from "./broker";
+import { Talk } from "./signal";
 import { encode, Kind, type Message } from "./message";
 import { BROKER } from "./introducing";
 import { connect, type Link, type LinkOptions } from "./link";
-import { Talk } from "./signal";
-import { In, Out, type Input, type Output } from "./step";
 import type { Ledger } from "./ledger";
 
 /** The outcomes of an introduction. */
@@ -32,7 +32,7 @@ export function neighbourhood(options: LinkOptions & { token: Uint8Array }, inpu
 
   const settle = (link: number, outcome: number): void => {
     const since = opening.get(link);
-    if (since === undefined) return;
+    if (!since) return;
     opening.delete(link);
     // Links that do not open are given up long before this overflows.
     broker.send({ kind: Talk.Linked, visitor: link, outcome, milliseconds: performance.now() - since });

@@ -41,12 +41,14 @@ export async function fetchChunks(
 /** Fetches the list of an object's digests, if it is still lacking; false if it cannot be had. */
 export async function fetchDigests(object: PageObject, stop: AbortSignal): Promise<boolean> {
   try {
-    if (object.chunks) return true;
-    const response = await fetch(`${PREFIX}digests/${object.digest}`, { signal: stop });
-    return learn(object, new Uint8Array(await response.arrayBuffer()));
+    if (!object.chunks) {
+      const response = await fetch(`${PREFIX}digests/${object.digest}`, { signal: stop });
+      learn(object, new Uint8Array(await response.arrayBuffer()));
+    }
   } catch {
-    return false;
+    // A neighbour may have told it meanwhile.
   }
+  return Boolean(object.chunks);
 }
 
 /** Cuts a body that begins at `chunk` into chunks. What is left over, or comes after the object, is not delivered. */

@@ -27,29 +27,25 @@ interface JsonObject {
 /** The page's own description; undefined if there is none, or one of another version or form. */
 export function readPage(text: string | null | undefined, base: string): Page | undefined {
   try {
-    return parse(JSON.parse(text ?? "") as Json, base);
+    const json = JSON.parse(text ?? "") as Json;
+    if (json.v !== 1) return undefined;
+    const manifest = json.objects.map((object) => ({
+      ...object,
+      url: new URL(object.url, base).href,
+      headers: object.headers ?? {},
+      chunks: object.chunks ? fromBase64(object.chunks) : undefined,
+      origin: 0,
+      peer: 0,
+    }));
+    return {
+      room: fromHex(json.room),
+      token: fromBase64(json.token),
+      hold: json.hold_ms,
+      lan: json.lan ?? false,
+      stun: typeof json.stun === "number" ? `stun:${new URL(base).hostname}:${json.stun}` : json.stun,
+      manifest: manifest.sort((a, b) => a.first - b.first),
+    };
   } catch {
     return undefined;
   }
-}
-
-function parse(json: Json, base: string): Page | undefined {
-  if (json.v !== 1) return undefined;
-  const manifest = json.objects.map((object) => ({
-    ...object,
-    url: new URL(object.url, base).href,
-    headers: object.headers ?? {},
-    chunks: object.chunks ? fromBase64(object.chunks) : undefined,
-    origin: 0,
-    peer: 0,
-    failed: false,
-  }));
-  return {
-    room: fromHex(json.room),
-    token: fromBase64(json.token),
-    hold: json.hold_ms,
-    lan: json.lan ?? false,
-    stun: typeof json.stun === "number" ? `stun:${new URL(base).hostname}:${json.stun}` : json.stun,
-    manifest: manifest.sort((a, b) => a.first - b.first),
-  };
 }

@@ -19,7 +19,7 @@ export interface Reader {
 /** Answers a hungry reader with what is there of one chunk; true if something was. */
 export function feed(reader: Reader, store: Store): boolean {
   const within = reader.at % CHUNK;
-  const held = reader.hungry !== undefined && store.get(reader.object.first + Math.floor(reader.at / CHUNK));
+  const held = reader.hungry && store.get(reader.object.first + Math.floor(reader.at / CHUNK));
   if (!held) return false;
   // A copy, because it is given away.
   const bytes = held.bytes.slice(within, within + reader.to - reader.at);

@@ -2,14 +2,14 @@
  * The origin's share: what it sends over the broker's socket when it has time, and, where neighbours do not or cannot
  * bring a chunk, what is fetched from it. Pure part of `exchange.ts`; `origin.ts` does the fetching.
  */
-import { verify } from "./chunk";
+import { described, objectOf } from "./manifest";
 import { Bringer, trustsUs, type Wanted } from "./neighbour";
-import { SPARE } from "./rules";
 import { In, Out, type Input } from "./step";
 import { Talk } from "./signal";
-import { described, objectOf } from "./manifest";
-import { keep, linked, tell, type Swarm } from "./state";
+import { SPARE } from "./rules";
+import { verify } from "./chunk";
 import { able, unassigned } from "./asking";
+import { keep, linked, tell, type Swarm } from "./state";
 
 /** Requests to the origin at a time of a visitor for whom there is nobody else, each for all that it lacks of an object. */
 const FETCHES = 4;
@@ -48,7 +48,7 @@ export function take(of: Swarm, chunk: number, bytes: Uint8Array<ArrayBuffer>): 
     of.ledger.origin += bytes.length;
     keep(of, chunk, held);
   }
-  return held !== undefined;
+  return Boolean(held);
 }
 
 /**

@@ -27,8 +27,7 @@ export function matches(bytes: Uint8Array, expected: Uint8Array): boolean {
 }
 
 function compress(bytes: DataView, from: number): void {
-  let a = state[0]!, b = state[1]!, c = state[2]!, d = state[3]!;
-  let e = state[4]!, f = state[5]!, g = state[6]!, h = state[7]!;
+  let [a, b, c, d, e, f, g, h] = state as Iterable<number> as [number, number, number, number, number, number, number, number];
   for (let t = 0; t < 64; t++) {
     if (t < 16) words[t] = bytes.getInt32(from + t * 4);
     else {

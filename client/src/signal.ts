@@ -3,11 +3,11 @@
  * socket is `broker.ts`.
  */
 import type { Ledger } from "./ledger";
-import { Fault } from "./fault";
 import { CHUNK } from "./manifest";
 import { body, type Body } from "./body";
-import { chunk, version, visitor } from "./message";
 import { bytes, decodeAll, integer, many, oneOf, rest, type Refused } from "./wire";
+import { Fault } from "./fault";
+import { chunk, version, visitor } from "./message";
 
 /** The types, up to `Spare` from the visitor, from `Welcome` on from the broker. */
 export enum Talk {

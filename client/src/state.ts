@@ -1,15 +1,15 @@
 /**
  * What a visitor knows of the exchange at one moment, and the few changes to it that all its parts make. Pure.
  */
-import { POOR, SEEK } from "./rules";
-import { Out, type Output } from "./step";
-import type { Fault } from "./fault";
+import { Talk } from "./signal";
 import { credit, CREDIT_MOST, CREDIT_UNIT, ledger, type Ledger } from "./ledger";
+import type { Fault } from "./fault";
+import { BROKER, type Introduction } from "./introducing";
 import type { Manifest } from "./manifest";
 import type { Partial } from "./chunk";
-import { Talk } from "./signal";
-import { BROKER, type Introduction } from "./introducing";
+import { Out, type Output } from "./step";
 import { Bringer, type Neighbour, type Wanted } from "./neighbour";
+import { POOR, SEEK } from "./rules";
 import type { Held, Store } from "./store";
 import type { Message } from "./message";
 
@@ -37,11 +37,11 @@ export interface Swarm {
   readonly outputs: Output[];
   id: number;
   /** Whether there is a broker. */
-  joined: boolean;
+  joined?: boolean;
   /** Until when, without neighbours, they are still hoped for; `-Infinity` without a broker. */
   hope: number;
   /** There was nobody to hope for: what no neighbour gives is fetched at once, until the page has what it wants. */
-  plain: boolean;
+  plain?: boolean;
   fetches: number;
   /** What the origin may send out of turn, as it was told. */
   spare: number[];
@@ -52,7 +52,7 @@ export interface Swarm {
   /** Links begun in this visit. */
   made: number;
   /** Whether a neighbour was asked, and may answer yet. */
-  seeking: boolean;
+  seeking?: boolean;
   /** When more neighbours may be asked for, and how long the broker is left alone then. */
   seek: number;
   rest: number;
@@ -73,14 +73,11 @@ export function swarm(of: Pick<Swarm, "manifest" | "room" | "lan" | "store" | "c
     partials: new Map(),
     outputs: [],
     id: 0,
-    joined: false,
     hope: now + JOIN_PATIENCE,
-    plain: false,
     fetches: 0,
     spare: [],
     banned: new Set(),
     made: 0,
-    seeking: false,
     seek: now + SEEK,
     rest: SEEK,
     met: 0,

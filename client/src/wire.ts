@@ -38,7 +38,7 @@ export function oneOf<M extends { kind: number }>(forms: Forms<M>, fault: Fault)
     decode(from) {
       const kind = from.integer(1);
       const fields = all[kind];
-      check(fields !== undefined, fault);
+      check(fields, fault);
       const message: Record<string, unknown> = { kind };
       for (const name in fields) message[name] = fields[name]!.decode(from);
       return message as unknown as M;
@@ -60,13 +60,13 @@ export function decodeAll<T>(bytes: Uint8Array, decode: (from: Reader) => T): T 
     return value;
   } catch (error) {
     const { fault } = error as Faulty;
-    if (fault === undefined) throw error;
+    if (!fault) throw error;
     return { kind: 0, fault };
   }
 }
 
 /** Ends the reading of a message with `fault` unless `holds`. */
-export function check(holds: boolean, fault: Fault): asserts holds {
+export function check(holds: unknown, fault: Fault): asserts holds {
   if (!holds) throw Object.assign(new Error(), { fault });
 }
 

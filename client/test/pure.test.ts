@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { addressOf, candidateOf, candidateText, identityOf, answer, type Candidate } from "../src/identity.ts";
 import { balance, credit, give, ledger } from "../src/ledger.ts";
 import { readPage } from "../src/page.ts";
-import { spans, spansOf } from "../src/ranges.ts";
+import { spansOf } from "../src/ranges.ts";
 import { reachable } from "../src/reach.ts";
 import * as rules from "../src/rules.ts";
 import { memory } from "../src/store.ts";
@@ -31,11 +31,11 @@ test("the spans of a set are disjoint, sorted, do not touch, and name its member
     set[random() < 0.5 ? "add" : "delete"](Math.floor(random() * 90));
     const found: number[] = [];
     let end = -1;
-    spans(spansOf(set), (start, stop) => {
+    for (const [start, stop] of spansOf(set)) {
       assert(start > end && stop > start);
       end = stop;
       for (let chunk = start; chunk < stop; chunk++) found.push(chunk);
-    });
+    }
     assert.deepEqual(found, [...set].sort((a, b) => a - b));
   }
 });

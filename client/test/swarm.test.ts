@@ -4,12 +4,13 @@ import { Fault } from "../src/fault.ts";
 import { BROKER } from "../src/introducing.ts";
 import { Bringer } from "../src/neighbour.ts";
 import { handle } from "../src/exchange.ts";
-import { encode, Kind, VERSION } from "../src/message.ts";
+import type { PageObject } from "../src/manifest.ts";
+import { encode, Kind, VERSION, type Message } from "../src/message.ts";
 import { Talk } from "../src/signal.ts";
 import { swarm } from "../src/state.ts";
 import { In, Out } from "../src/step.ts";
 import { memory } from "../src/store.ts";
-import { run, type Setting, type World } from "./world.ts";
+import { describe, run, type Setting, type World } from "./world.ts";
 
 const PAGE = [300_000, 16_384, 8_192, 70_001, 1_000_000];
 const LENGTH = PAGE.reduce((sum, length) => sum + length, 0);
@@ -55,6 +56,78 @@ test("whoever is let go within a packet is accused once, however much is behind 
   handle(of, { kind: In.Heard, link: 7, bytes: encode(...Array.from({ length: 1000 }, () => hello)) }, 1);
   const said = of.outputs.filter((output) => output.kind === Out.Tell && output.message.kind === Talk.Accuse);
   assert.equal(said.length, 1);
+});
+
+test("lists of digests are told once on a link, all that are known, eight in a packet", () => {
+  const room = new Uint8Array(8);
+  const manifest = [1, 3, 128, 2, 130, 0, ...Array<number>(7).fill(1)].map((count, at) => describe(`/${at}`, new Uint8Array(count * 16_384), at * 1000));
+  manifest[3]!.chunks = undefined;
+  const lacked = (): unknown => manifest[3]!.chunks;
+  const of = swarm({ manifest, room, lan: true, store: memory(1), chance: () => 0, quiet: () => false }, 0);
+  handle(of, { kind: In.Told, message: { kind: Talk.Meet, visitor: 7 } }, 0);
+  handle(of, { kind: In.Opened, link: 7 }, 0);
+  const said = (): Message[][] => of.outputs.splice(0).flatMap((output) => (output.kind === Out.Send ? [output.messages] : []));
+  assert.deepEqual(said().flat().map(({ kind }) => kind), [Kind.Hello, Kind.Learn], "one lacks");
+  const learn = encode({ kind: Kind.Hello, wireVersion: VERSION, room, id: 7 }, { kind: Kind.Learn });
+  handle(of, { kind: In.Heard, link: 7, bytes: learn }, 1);
+  assert.deepEqual(said().map((packet) => packet.map((one) => (one as Message & { kind: Kind.Digests }).chunk)), [
+    [0, 1000, 2000, 6000, 7000, 8000, 9000, 10_000],
+    [11_000, 12_000],
+  ]);
+  for (let turn = 0; turn < 3; turn++) handle(of, { kind: In.Heard, link: 7, bytes: encode({ kind: Kind.Learn }) }, 2);
+  assert.deepEqual(said(), [], "once is enough");
+  // Of what this page has not, or has already, nothing is taken, and nobody is accused for it.
+  const word = (chunk: number, digests = new Uint8Array(16)): Message => ({ kind: Kind.Digests, chunk, digests });
+  handle(of, { kind: In.Heard, link: 7, bytes: encode(word(0), word(3001), word(9999)) }, 3);
+  assert(!lacked() && of.neighbours.has(7));
+  handle(of, { kind: In.Heard, link: 7, bytes: encode(word(3000)) }, 3);
+  assert(!lacked() && !of.neighbours.has(7));
+  const accused = of.outputs.flatMap((output) => (output.kind === Out.Tell && output.message.kind === Talk.Accuse ? [output.message.fault] : []));
+  assert.deepEqual(accused, [Fault.Digest]);
+});
+
+test("whoever knows more lists than it tells floods nobody", () => {
+  const room = new Uint8Array(8);
+  const page = (): PageObject[] => Array.from({ length: 600 }, (_, at) => describe(`/${at}`, new Uint8Array([at % 256, at >> 8]), at));
+  const knowing = swarm({ manifest: page(), room, lan: true, store: memory(1), chance: () => 0, quiet: () => false }, 0);
+  const lacking = swarm({ manifest: page().map((one) => ({ ...one, chunks: undefined })), room, lan: true, store: memory(1), chance: () => 0, quiet: () => false }, 0);
+  for (const of of [knowing, lacking]) {
+    handle(of, { kind: In.Told, message: { kind: Talk.Meet, visitor: 7 } }, 0);
+    handle(of, { kind: In.Opened, link: 7 }, 0);
+  }
+  const hello = { kind: Kind.Hello, wireVersion: VERSION, room, id: 7 } as const;
+  knowing.outputs.splice(0);
+  handle(knowing, { kind: In.Heard, link: 7, bytes: encode(hello, { kind: Kind.Learn }) }, 1);
+  handle(lacking, { kind: In.Heard, link: 7, bytes: encode(hello) }, 1);
+  for (const output of knowing.outputs) {
+    if (output.kind === Out.Send) handle(lacking, { kind: In.Heard, link: 7, bytes: encode(...output.messages) }, 2);
+  }
+  assert(lacking.neighbours.has(7));
+  assert.equal(lacking.manifest.filter(({ chunks }) => chunks).length, 256);
+});
+
+test("later visitors learn the digests from those who know them, and fetch none", () => {
+  const world = complete({ visitors: 10, every: 500, lengths: PAGE, lists: 2 });
+  assert.deepEqual(world.visitors.map(({ lists }) => lists), Array<number>(10).fill(0));
+  assert(peerShare(world, 2) > 0.7, `${peerShare(world, 2)} from peers`);
+});
+
+test("false lists of digests are an accusation, and true ones are taken of others", () => {
+  const seen = new Set<number>();
+  for (let turn = 0; turn < 4; turn++) {
+    const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000) + turn;
+    const world = complete({ visitors: 10, every: 500, lengths: PAGE, liars: 3, lists: 5 }, seed);
+    for (const { accused, liar, swarm, id } of world.visitors.slice(5)) {
+      for (const [link, fault] of accused) if (!liar && swarm.banned.has(link)) seen.add(fault);
+      for (const object of swarm.manifest) assert.deepEqual(object.chunks, world.objects.find(({ url }) => url === object.url)?.chunks, `visitor ${id}`);
+    }
+  }
+  assert.deepEqual([...seen], [Fault.Digest], "somebody met a liar");
+});
+
+test("where nobody knows the digests, all fetch them in time, and go on", () => {
+  const world = complete({ visitors: 6, every: 1, lengths: PAGE, lists: 0 });
+  assert(world.visitors.every(({ lists }) => lists === PAGE.length));
 });
 
 test("the first visitor has everything from the origin, once", () => {

@@ -40,13 +40,12 @@ function name(fault: Fault): string {
   return Fault[fault].toLowerCase();
 }
 
-/** A message as the vectors write it: bytes in hexadecimal, ranges in pairs, digests in a list. */
+/** A message as the vectors write it: bytes in hexadecimal, digests in a list. */
 function written(message: object, kinds: Record<number, string>): unknown {
   const { kind, ...fields } = message as { kind: number } & Record<string, unknown>;
   // Which the vectors leave out: there is one.
   if (fields["wireVersion"] === VERSION) delete fields["wireVersion"];
   const entries = Object.entries(fields).map(([field, value]): [string, unknown] => {
-    if (field === "ranges") return [field, pairs(value as number[])];
     if (field === "digests") return [field, toHex(value as Uint8Array).match(/.{32}/g)];
     if (field === "fault") return [field, name(value as Fault)];
     if (field === "outcome") return [field, value === 0 ? "open" : "failed"];
@@ -79,15 +78,10 @@ function shortest(text: string): string {
   return new URL(`http://[${text}]`).hostname.slice(1, -1);
 }
 
-function pairs(edges: number[]): number[][] {
-  return Array.from({ length: edges.length / 2 }, (_, at) => edges.slice(at * 2, at * 2 + 2));
-}
-
 /** The other way: the vectors' form of a message that a visitor sends. */
 function read(message: Record<string, unknown> & { type: string }, kinds: object): unknown {
   const { type, ...fields } = message;
   const entries = Object.entries(fields).map(([field, value]): [string, unknown] => {
-    if (field === "ranges") return [field, (value as number[][]).flat()];
     if (field === "digests") return [field, fromHex((value as string[]).join(""))];
     if (field === "fault") return [field, Object.entries(Fault).find(([word]) => word.toLowerCase() === value)?.[1]];
     if (field === "outcome") return [field, value === "open" ? 0 : 1];
@@ -133,7 +127,7 @@ test("ranges are those of the vectors", () => {
       for (let chunk = from; chunk < to; chunk++) set[what === "insert" ? "add" : "delete"](chunk);
     }
     const ranges = spansOf(set);
-    assert.deepEqual(pairs(ranges), runs, name);
+    assert.deepEqual(ranges, runs, name);
     assert.equal(set.size, sum, name);
     // A Have is its type, its credit and the ranges.
     assert.equal(toHex(encode({ kind: Kind.Have, credit: 0, ranges })).slice(4), hex, name);

@@ -9,7 +9,7 @@ import { Part, type Body } from "../src/body.ts";
 import { handle, poll } from "../src/exchange.ts";
 import { BROKER } from "../src/introducing.ts";
 import { balance, credit } from "../src/ledger.ts";
-import { BLOCK, CHUNK, chunkCount, chunkLength, objectOf, type PageObject } from "../src/manifest.ts";
+import { BLOCK, CHUNK, chunkCount, chunkLength, lacks, objectOf, type PageObject } from "../src/manifest.ts";
 import { encode, Kind } from "../src/message.ts";
 import { trust } from "../src/neighbour.ts";
 import { LINKS_MAX, LOOK } from "../src/rules.ts";
@@ -25,7 +25,7 @@ export interface Setting {
   every: number;
   /** Bytes of each object. */
   lengths: number[];
-  /** How many of the first visitors but one send wrong bytes; how many after them take and never give. */
+  /** How many of the first visitors but one send wrong bytes, or wrong lists; how many after them take and never give. */
   liars?: number;
   takers?: number;
   /** The chance that a link breaks within two seconds. */
@@ -40,6 +40,8 @@ export interface Setting {
   late?: number;
   /** Milliseconds between two chunks that the origin has to spare; for ever if absent. */
   spare?: number;
+  /** Visitors, the first, whose page has the digests; that of all others leaves them out. All, if absent. */
+  lists?: number;
 }
 
 export interface Visitor {
@@ -47,6 +49,8 @@ export interface Visitor {
   swarm: Swarm;
   liar: boolean;
   taker: boolean;
+  /** Whether its page wants anything yet. */
+  begun: boolean;
   done: number | undefined;
   failed: number[];
   accused: Map<number, number>;
@@ -56,6 +60,10 @@ export interface Visitor {
   /** The chunks that the origin sent, over the socket and over HTTP. */
   seeds: number[];
   fetched: number[];
+  /** Lists of digests that it fetched, because nobody told them in time. */
+  lists: number;
+  /** Chunks that came ahead of their digests, and wait for them. */
+  early: (Told & { kind: Talk.Chunk })[];
   got: { origin: number; peer: number };
 }
 
@@ -75,15 +83,18 @@ const WORD: Body = {
   kind: Part.Identity,
   identity: { ufrag: "aZ0+", pwd: "a".repeat(24), fingerprint: new Uint8Array(32) },
 };
-/** Milliseconds for a link to open, in `link.ts`. */
+/** Milliseconds for a link to open, in `link.ts`, and for a neighbour to tell a list of digests, in `engine.ts`. */
 const OPENING = 10_000;
+const TELLING = 1000;
 
 /** Runs until all who are honest are done, or for two simulated minutes; `each` looks at every visitor after every event. */
 export function run(setting: Setting, each: (visitor: Visitor, world: World) => void): World {
   const random = mulberry(setting.seed);
   const { objects, bytes } = page(setting.lengths, random);
   const world: World = { now: 0, visitors: [], fetched: 0, seeded: 0, met: [], objects, bytes };
-  const all = objects.flatMap(({ first, length }) => Array.from({ length: chunkCount(length) }, (_, at) => first + at));
+  const chunksOf = (some: readonly PageObject[]): number[] =>
+    some.flatMap(({ first, length }) => Array.from({ length: chunkCount(length) }, (_, at) => first + at));
+  const all = chunksOf(objects);
   const queue: { at: number; order: number; what: () => void }[] = [];
   const links = new Map<string, { latency: number; open: boolean; last: number }>();
   /** What each side of a link that is beginning knows: who introduced it, and whether it has heard the other. */
@@ -99,9 +110,26 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
   };
   const between = (a: number, b: number): string => `${Math.min(a, b)}-${Math.max(a, b)}`;
   const tell = (visitor: Visitor, input: Input): void => {
+    const lacked = visitor.swarm.manifest.filter(lacks);
     handle(visitor.swarm, input, world.now);
     for (let output = poll(visitor.swarm, world.now); output; output = poll(visitor.swarm, world.now)) obey(visitor, output);
     each(visitor, world);
+    if (lacked.some(({ chunks }) => chunks)) learned(visitor);
+  };
+  /** What waited for a list of digests goes on, as in `engine.ts`. */
+  const learned = (visitor: Visitor): void => {
+    const early = visitor.early.splice(0);
+    for (const message of early) heard(visitor, message);
+    want(visitor);
+  };
+  const heard = (visitor: Visitor, message: Told): void => {
+    const object = message.kind === Talk.Chunk && objectOf(visitor.swarm.manifest, message.chunk);
+    if (object && !object.chunks) visitor.early.push(message);
+    else tell(visitor, { kind: In.Told, message });
+  };
+  const want = (visitor: Visitor): void => {
+    const known = chunksOf(visitor.swarm.manifest.filter(({ chunks }) => chunks));
+    if (visitor.begun) tell(visitor, { kind: In.Want, chunks: known });
   };
   const closed = (one: number, link: number): void => {
     const visitor = world.visitors[one];
@@ -162,7 +190,7 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
     const link = links.get(between(visitor.id, to));
     if (!link?.open || (visitor.taker && (last.kind === Kind.Block || last.kind === Kind.Proof))) return;
     let coded = encode(...messages);
-    if (visitor.liar && last.kind === Kind.Block) {
+    if (visitor.liar && last.kind === (setting.lists === undefined ? Kind.Block : Kind.Digests)) {
       coded = coded.slice();
       coded[coded.length - 1]! ^= 1;
     }
@@ -178,7 +206,7 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
   const told = (visitor: Visitor, message: Told): void => {
     const at = Math.max(world.now + 10 + random() * 20, last.get(visitor.id) ?? 0);
     last.set(visitor.id, at);
-    later(at - world.now, () => { if (!brokerless()) tell(visitor, { kind: In.Told, message }); });
+    later(at - world.now, () => { if (!brokerless()) heard(visitor, message); });
   };
   const pair = (a: Visitor, b: Visitor): void => {
     introduced.add(between(a.id, b.id));
@@ -259,13 +287,25 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
       tell(visitor, { kind: In.Ended, chunk, count, again: refused ? 1000 : 0 });
     });
   };
+  const fetchLists = (visitor: Visitor): void => {
+    visitor.swarm.manifest.forEach((object, at) => {
+      if (object.chunks) return;
+      visitor.lists++;
+      later(60, () => {
+        object.chunks ??= objects[at]!.chunks;
+        learned(visitor);
+      });
+    });
+  };
   const arrive = (id: number): void => {
     const liars = setting.liars ?? 0;
+    const manifest = objects.map((object) => ({ ...object, chunks: id < (setting.lists ?? Infinity) ? object.chunks : undefined }));
     const visitor: Visitor = {
       id,
-      swarm: swarm({ manifest: objects, room: new Uint8Array(8), lan: true, store: memory(setting.budget ?? 1e9), quiet: () => false, chance: random }, world.now),
+      swarm: swarm({ manifest, room: new Uint8Array(8), lan: true, store: memory(setting.budget ?? 1e9), quiet: () => false, chance: random }, world.now),
       liar: id > 0 && id <= liars,
       taker: id > liars && id <= liars + (setting.takers ?? 0),
+      begun: false,
       done: undefined,
       failed: [],
       accused: new Map(),
@@ -273,12 +313,16 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
       said: [],
       seeds: [],
       fetched: [],
+      lists: 0,
+      early: [],
       got: { origin: 0, peer: 0 },
     };
     world.visitors[id] = visitor;
     later(setting.late ?? 0, () => {
-      tell(visitor, { kind: In.Want, chunks: all });
+      visitor.begun = true;
+      want(visitor);
       tick(visitor);
+      later(TELLING, () => { fetchLists(visitor); });
     });
     if (brokerless()) tell(visitor, { kind: In.Lost });
     else {
@@ -289,7 +333,8 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
   };
   const tick = (visitor: Visitor): void => {
     tell(visitor, { kind: In.Tick });
-    visitor.done ??= visitor.swarm.wanted.size === 0 ? world.now : undefined;
+    const { wanted, manifest } = visitor.swarm;
+    visitor.done ??= wanted.size === 0 && manifest.every(({ chunks }) => chunks) ? world.now : undefined;
     const waits = world.visitors.length < setting.visitors || world.visitors.some(({ done, taker }) => done === undefined && !taker);
     if (world.now < 120_000 && waits) later(LOOK, () => { tick(visitor); });
   };
