@@ -17,7 +17,7 @@ impl<P: Payload> Swarm<P> {
         let them = &mut self.neighbours[place];
         if !std::mem::replace(&mut them.taught, true) {
             let link = them.link;
-            for list in self.page.lists() {
+            for list in self.page.lists().into_iter().take(LISTS) {
                 self.say(link, Message::Digests(list));
             }
         }
@@ -51,5 +51,7 @@ impl<P: Payload> Swarm<P> {
     }
 }
 
+/// Lists that are told on one link: half of the words that a neighbour may say between two looks.
+const LISTS: usize = 256;
 /// Proof and blocks of two chunks: a seed, and one that was spare.
 const WAITING: usize = 2 * (1 + crate::swarm::message::BLOCKS as usize);
