@@ -73,12 +73,20 @@ async fn digests_that_the_page_leaves_out_are_told_by_neighbours() {
     timeout(PATIENCE, complete(&first.gauges[0]))
         .await
         .expect("the first lacks the page");
-    let crowd = Crowd::from(&site, 2..6, |_| honest());
-    for visit in crowd.all().await {
-        site.is_whole(&visit);
+    let visits = Crowd::from(&site, 2..6, |_| honest()).all().await;
+    for visit in &visits {
+        site.is_whole(visit);
         assert!(visit.peer > 0, "{visit:?}");
         assert_eq!((visit.law3_violations, visit.wrong_bytes), (0, 0), "{visit:?}");
     }
+    // A seed that waited for its digests is the origin's, whoever told them.
+    let peer: u64 = visits.iter().map(|visit| visit.peer).sum();
+    let given: u64 = visits.iter().map(|visit| visit.given).sum();
+    let given = given + first.gauges[0].sample().given;
+    assert!(
+        peer <= given,
+        "{peer} bytes came from neighbours that gave {given}"
+    );
     assert_eq!(site.lists.load(Ordering::Relaxed), 0, "neighbours told nothing");
     first.visits.iter().for_each(JoinHandle::abort);
 }

@@ -170,11 +170,16 @@ impl Carry {
             let _ = self.circle.send(link, refusal.encode().into());
             return;
         }
-        let is_block = matches!(message, Message::Block(_));
+        // With a list comes what the origin had sent ahead of it.
+        let from = match message {
+            Message::Block(_) => Some(Some(link)),
+            Message::Digests(_) => Some(None),
+            _ => None,
+        };
         let message = self.swarm.page().incoming(message);
         self.input(Input::Heard(link, message));
-        if is_block {
-            self.stored(Some(link));
+        if let Some(from) = from {
+            self.stored(from);
         }
     }
 
