@@ -91,6 +91,7 @@ step 'release build' release --bin flashback --bin origin --bin links
 step 'browsers: packages' npm --prefix integration/browser ci
 step 'browsers' npm --prefix integration/browser test
 links 'eight visitors' --visitors 8 --over 4s
+links 'digests by neighbours' --visitors 8 --over 4s --list-digests-below 2
 links 'the broker dies' --visitors 12 --over 6s --dwell 8s --kill-origin 5s --patience 25s
 step 'operators: packages' npm --prefix integration/operators ci
 step 'operators: prometheus' npm --prefix integration/operators run prometheus

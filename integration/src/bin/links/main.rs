@@ -58,6 +58,9 @@ struct Arguments {
     /// What a link's queue holds before it drops.
     #[arg(long, value_name = "TIME", default_value = "100ms")]
     queue: humantime::Duration,
+    /// Visitors from which on the page leaves the digests of chunks to neighbours; the simulated one does from 32 on.
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    list_digests_below: u32,
     /// When the origin is killed, broker and all, from the first arrival.
     #[arg(long, value_name = "TIME")]
     kill_origin: Option<humantime::Duration>,
@@ -91,7 +94,12 @@ fn main() -> anyhow::Result<ExitCode> {
     let upstream = Arc::clone(&page).serve(&network.origin)?;
     let mut outcomes = Vec::new();
     for visitors in &arguments.visitors {
-        let mut proxy = Proxy::start(&network.origin, upstream, rates.origin_up)?;
+        let mut proxy = Proxy::start(
+            &network.origin,
+            upstream,
+            rates.origin_up,
+            arguments.list_digests_below,
+        )?;
         let outcome = play(&arguments, *visitors, &network, &page, &mut proxy)?;
         if arguments.json {
             println!("{}", serde_json::to_string(&outcome)?);

@@ -101,10 +101,16 @@ impl Page {
 impl Proxy {
     /// Starts it, makes the page hot, and has one visitor on the same machine load what the page refers to, so that the
     /// crowd finds a manifest.
-    pub(crate) fn start(place: &Place, upstream: SocketAddr, uplink: BitRate) -> anyhow::Result<Self> {
+    pub(crate) fn start(
+        place: &Place,
+        upstream: SocketAddr,
+        uplink: BitRate,
+        list_digests_below: u32,
+    ) -> anyhow::Result<Self> {
         // Hot is what we say, and carried whatever it weighs; addresses of this network are private.
         let settings = format!(
-            "[origin]\nuplink = \"{uplink}\"\n[broker]\nlan_candidates = true\n[carry]\nengage_at = 0.0\n"
+            "[origin]\nuplink = \"{uplink}\"\n[broker]\nlan_candidates = true\n[carry]\nengage_at = 0.0\n\
+             list_digests_below = {list_digests_below}\n"
         );
         let (process, said) = place.run(move || spawn(&settings, upstream)).wait()??;
         let at = |name: &str| {
