@@ -158,7 +158,7 @@ async fn enter(broker: SocketAddr, from: SocketAddr, token: &[u8]) -> anyhow::Re
     }
 }
 
-/// Base64url without padding.
+/// Base64 without padding.
 fn decode(text: &str) -> Vec<u8> {
     let sextet = |byte: u8| ALPHABET.iter().position(|each| *each == byte).unwrap_or_default() as u32;
     text.as_bytes()
@@ -170,7 +170,7 @@ fn decode(text: &str) -> Vec<u8> {
         .collect()
 }
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const HOST: &str = "localhost";
 const SOCKETS: usize = 5_000;
 const WARM: usize = 1_000;
