@@ -19,6 +19,8 @@ pub(super) struct Visitor {
     /// Its seed waits too long: the first neighbour is to give it one.
     pub(super) wants_sponsor: bool,
     pub(super) report: Report,
+    /// Introductions since that report, less those that are over.
+    lately: u32,
 }
 
 /// One side of an introduction.
@@ -62,9 +64,17 @@ impl Visitor {
         self.complaints > 0
     }
 
-    /// Links it has or is opening.
+    /// Links it has or is opening: those that were made here, or what it says of all, most of which neighbours made. One that has as
+    /// many as it may would decline.
     pub(super) fn links(&self) -> usize {
-        self.met.iter().filter(|other| !other.over).count()
+        let made = self.met.iter().filter(|other| !other.over).count();
+        made.max(usize::from(self.report.links) + self.lately as usize)
+    }
+
+    /// Takes what it says of itself.
+    pub(super) const fn reports(&mut self, report: Report) {
+        self.report = report;
+        self.lately = 0;
     }
 
     pub(super) fn knows(&self, id: u32) -> bool {
@@ -77,6 +87,7 @@ impl Visitor {
 
     pub(super) fn meet(&mut self, id: u32) {
         self.links_ever += 1;
+        self.lately += 1;
         self.met.push(Acquaintance {
             id,
             over: false,
@@ -94,6 +105,7 @@ impl Visitor {
         };
         other.over = true;
         self.links_ever -= u32::from(failed);
+        self.lately = self.lately.saturating_sub(1);
     }
 
     pub(super) fn forget(&mut self, id: u32) {

@@ -227,7 +227,7 @@ impl Room {
         else {
             return 0;
         };
-        let wanted = count.min(self.rules.links - visitor.links());
+        let wanted = count.min(self.rules.links.saturating_sub(visitor.links()));
         let mut chosen = Vec::with_capacity(wanted);
         let mut suspects = Vec::new();
         for place in index::sample(rng, self.places.len(), self.places.len().min(PROBES)) {
@@ -385,7 +385,7 @@ impl Room {
         if report.given > report.origin.saturating_add(report.peer) {
             return Heard::Disbelieved;
         }
-        visitor.report = report;
+        visitor.reports(report);
         let grown = Reported { origin, peer, given };
         self.reported.add(grown);
         Heard::Reported(grown)

@@ -274,7 +274,7 @@ impl<'a> World<'a> {
         them.swarm = Some(Swarm::new(page, hello, rules, SmallRng::seed_from_u64(seed), now));
         them.unsponsored = !seeded;
         if them.unlisted {
-            self.later(UNTOLD, Event::Untold(visitor));
+            self.later(scenario.rules.untold, Event::Untold(visitor));
         }
         self.hall.enter(visitor);
         self.origin.join(visitor, seeded);
@@ -341,8 +341,6 @@ const NEVER: Moment = Moment::from_micros(u64::MAX);
 /// After the last arrival: who has no page by then never gets it.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Pages and seeds before a newcomer's seed: if it takes longer than this, a neighbour gives it one.
-/// How long a visitor waits for a neighbour to tell it the digests of chunks.
-const UNTOLD: Duration = Duration::from_secs(1);
 const SEED_QUEUE: Duration = Duration::from_millis(150);
 /// Fewer visitors than this are in the cache anyway.
 const CROWD: usize = 500;

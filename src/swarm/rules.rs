@@ -52,6 +52,8 @@ pub struct Rules {
     pub introductions: u8,
     /// How long one who was asked for neighbours may say nothing until the next is asked: a round trip and a busy moment.
     pub seek: Duration,
+    /// How long neighbours have to tell the digests of chunks until the origin is asked: the first link opens in half of it.
+    pub untold: Duration,
     /// How long an introduction by a neighbour is good: ICE gathers and tries for some seconds, and what comes later is
     /// nobody's.
     pub meet: Duration,
@@ -86,6 +88,7 @@ impl Default for Rules {
             spare: 6,
             introductions: 2,
             seek: Duration::from_secs(2),
+            untold: Duration::from_secs(1),
             meet: Duration::from_secs(15),
             silence: Duration::from_secs(4),
             unsought: 12,

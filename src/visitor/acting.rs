@@ -189,6 +189,8 @@ impl Carry {
             Heard::Said(message) => message,
             Heard::Lost => {
                 self.broker = None;
+                // Nobody new will tell the digests.
+                self.untold = self.untold.map(|_| Instant::now());
                 return;
             }
         };

@@ -70,13 +70,13 @@ impl Carried {
         digests.get((chunk - placed.first) as usize).copied()
     }
 
-    /// Objects whose digests are not known yet, and the first chunk of each.
-    pub(super) fn unlisted(&self) -> impl Iterator<Item = (u32, &Listed)> {
+    /// Objects whose digests are not known yet, and the chunks of each.
+    pub(super) fn unlisted(&self) -> impl Iterator<Item = (Range<u32>, &Listed)> {
         let unlisted = |placed: &&Placed| placed.object.chunks.is_none();
         self.objects
             .iter()
             .filter(unlisted)
-            .map(|placed| (placed.first, &placed.object))
+            .map(|placed| (placed.first..placed.end(), &placed.object))
     }
 
     /// A chunk, if all of it is here.
@@ -203,11 +203,7 @@ impl Payload for Carried {
     }
 
     fn sealed(&self) -> Vec<Range<u32>> {
-        let placed = self.objects.iter();
-        placed
-            .filter(|placed| placed.object.chunks.is_none())
-            .map(|placed| placed.first..placed.end())
-            .collect()
+        self.unlisted().map(|(chunks, _)| chunks).collect()
     }
 
     fn lists(&self) -> Vec<Digests> {

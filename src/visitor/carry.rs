@@ -106,7 +106,7 @@ impl Carry {
             way_out: WayOut::new(rand::rng().random(), now),
             missing: (0..page.chunks()).collect(),
             untold: (!page.sealed().is_empty())
-                .then(|| now + if others > 0 { UNTOLD } else { Duration::ZERO }),
+                .then(|| now + if others > 0 { rules.untold } else { Duration::ZERO }),
             seeded: false,
             swarm: Swarm::new(page, hello, rules, random, moment(course.started, now)),
             circle,
@@ -165,7 +165,7 @@ impl Carry {
         let mut wake = due.min(self.reported + REPORT);
         if let Some(complete) = self.complete {
             wake = wake.min(complete + self.course.settings.dwell);
-        } else if self.ranges == 0 && !self.missing.is_empty() {
+        } else if self.ranges == 0 && self.askable().next().is_some() {
             wake = wake.min(self.way_out.wake(self.hope()));
         }
         if self.swarm.lacks_digests() {
@@ -257,7 +257,5 @@ const NOBODY: u32 = 0;
 const HEARD: usize = 64;
 /// For the broker's first word: a page that waits for longer is worse off with us.
 const WELCOME: Duration = Duration::from_secs(3);
-/// For a neighbour that tells the digests of chunks: the first link opens in half of it.
-const UNTOLD: Duration = Duration::from_secs(1);
 /// How seldom the broker is told what was got and given.
 const REPORT: Duration = Duration::from_secs(2);

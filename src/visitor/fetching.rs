@@ -12,12 +12,13 @@ use tokio::task::JoinError;
 
 use super::{
     carry::Carry,
+    page::read_list,
     site::{Answer, Site, SiteError},
     visitor::OBJECT_MAX,
     way_out::{self, Came},
 };
 use crate::{
-    content::{BLOCK, DIGEST, Digest, block_digests, verify},
+    content::{BLOCK, block_digests, verify},
     swarm::{
         Input, Message, Payload,
         message::{Block, Digests, Proof},
@@ -96,17 +97,19 @@ impl Carry {
         }
     }
 
-    /// Some chunks of one object that follow each other, from anywhere: in order, two newcomers would have the same.
-    fn next_range(&mut self, run: u32) -> Option<(String, Range<u64>, u64, Range<u32>)> {
+    /// Chunks that are not here and not asked for, and could be verified if they were.
+    pub(super) fn askable(&self) -> impl Iterator<Item = u32> {
         let page = self.swarm.page();
-        // What could not be verified is not asked for.
-        let known = |chunk: &u32| page.digest(*chunk).is_some();
-        let first = self
-            .missing
+        self.missing
             .iter()
             .copied()
-            .filter(known)
-            .choose(&mut rand::rng())?;
+            .filter(|chunk| page.digest(*chunk).is_some())
+    }
+
+    /// Some chunks of one object that follow each other, from anywhere: in order, two newcomers would have the same.
+    fn next_range(&mut self, run: u32) -> Option<(String, Range<u64>, u64, Range<u32>)> {
+        let first = self.askable().choose(&mut rand::rng())?;
+        let page = self.swarm.page();
         let (object, bytes) = page.locate(first)?;
         let (mut end, mut next) = (bytes.end, first + 1);
         while next < first + run
@@ -148,8 +151,8 @@ impl Carry {
         if self.untold.take_if(|due| Instant::now() >= *due).is_none() {
             return;
         }
-        for (first, object) in self.swarm.page().unlisted() {
-            let (site, path) = (self.course.site.clone(), object.list_path());
+        for (chunks, object) in self.swarm.page().unlisted() {
+            let (site, path, first) = (self.course.site.clone(), object.list_path(), chunks.start);
             self.under_way.spawn(async move {
                 let answer = site.object(&path, OBJECT_MAX).await;
                 Done::List { first, answer }
@@ -161,11 +164,9 @@ impl Carry {
         if let Ok(answer) = answer
             && answer.status.is_success()
         {
-            let (digests, _) = answer.body.as_chunks::<DIGEST>();
-            let digests = digests.iter().map(|digest| Digest(*digest)).collect();
             self.input(Input::Digests(Digests {
                 chunk: first,
-                digests,
+                digests: read_list(&answer.body),
             }));
             self.stored(None);
         }

@@ -146,6 +146,13 @@ impl Hot {
     }
 }
 
+/// The digests that a list is made of; what is left over at its end makes it another list.
+pub(super) fn read_list(list: &[u8]) -> Vec<Digest> {
+    list.chunks(DIGEST)
+        .map(|digest| Digest(digest.try_into().unwrap_or_default()))
+        .collect()
+}
+
 fn room(text: &str) -> Option<RoomId> {
     let number = u64::from_str_radix(text, 16).ok()?;
     (text.len() == 16).then(|| RoomId(number.to_be_bytes()))
@@ -163,15 +170,11 @@ impl Listed {
         };
         (object.length > 0 && object.end() <= CHUNKS_MAX).then_some(())?;
         if let Some(list) = json.chunks {
-            object.read_list(&STANDARD.decode(list).ok()?).then_some(())?;
+            object
+                .learn(read_list(&STANDARD.decode(list).ok()?))
+                .then_some(())?;
         }
         Some(object)
-    }
-
-    /// Takes the list of its chunks' digests as bytes. False if it is not the list that its own digest names.
-    pub(super) fn read_list(&mut self, list: &[u8]) -> bool {
-        let (digests, rest) = list.as_chunks::<DIGEST>();
-        rest.is_empty() && self.learn(digests.iter().map(|digest| Digest(*digest)).collect())
     }
 
     /// Takes the list of its chunks' digests. False if it is not the list that its own digest names.
@@ -330,9 +333,9 @@ mod tests {
         };
         let list = digests.map(|digest| digest.0).concat();
         for wrong in [&list[..16], &list[..31], &[list.clone(), vec![0; 16]].concat()] {
-            assert!(!object.read_list(wrong));
+            assert!(!object.learn(read_list(wrong)));
         }
-        assert!(object.read_list(&list));
+        assert!(object.learn(read_list(&list)));
         assert_eq!(object.chunks.as_deref(), Some(&digests[..]));
     }
 }

@@ -17,7 +17,7 @@ use super::{
     carry::{Carry, Course},
     link::Terms,
     pace::Pace,
-    page::{Hot, Listed, Page},
+    page::{Hot, Listed, Page, read_list},
     settings::Settings,
     site::{Site, SiteError},
 };
@@ -171,7 +171,8 @@ async fn split(site: &Site, references: Vec<String>, hot: &Hot) -> (Vec<Listed>,
         if object.chunks.is_none() && !object.is_told_by_neighbours() {
             let path = object.list_path();
             let list = site.object(&path, OBJECT_MAX).await;
-            let known = list.is_ok_and(|list| list.status.is_success() && object.read_list(&list.body));
+            let known =
+                list.is_ok_and(|list| list.status.is_success() && object.learn(read_list(&list.body)));
             if !known {
                 others.push(object.url);
                 continue;

@@ -167,3 +167,36 @@ fn a_sponsor_is_named_once_and_when_the_link_is_open_at_both_ends() {
         "{told:?}"
     );
 }
+
+#[test]
+fn who_says_that_it_has_all_the_links_it_may_is_introduced_to_nobody() {
+    let mut stage = Stage::new(RULES);
+    let [full, free] = [stage.join(), stage.join()];
+    let says = |links| {
+        FromVisitor::Report(Report {
+            links,
+            ..Report::default()
+        })
+    };
+    // Most of them were made by neighbours: the broker knows of one.
+    stage.hear(full, says(RULES.links as u8));
+    stage.told();
+    let newcomer = stage.join();
+    assert_eq!(stage.met(newcomer), [free]);
+    assert_eq!(
+        stage.hear(full, FromVisitor::Need { count: 1 }),
+        Heard::Introduced(0)
+    );
+    // One has left, and its place is taken by the next introduction, before it says so.
+    stage.hear(full, says(RULES.links as u8 - 1));
+    stage.told();
+    let [second, third] = [stage.join(), stage.join()];
+    let met = stage.told();
+    let met_full = |by: u32| {
+        met.contains(&Envelope {
+            to: by,
+            message: FromBroker::Meet { visitor: full },
+        })
+    };
+    assert!(met_full(second) && !met_full(third));
+}
