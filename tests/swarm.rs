@@ -1019,6 +1019,25 @@ fn a_newcomer_says_that_it_is_poor_until_it_has_something_to_give() {
 }
 
 #[test]
+fn the_broker_finds_room_for_two_where_neighbours_find_none() {
+    let now = Moment::default();
+    let mut swarm = among(2..=13);
+    said(&mut swarm);
+    let declined = |outputs: &[Output]| count(outputs, |output| matches!(output, Output::Close(_)));
+    for (visitor, expected) in [(20, 0), (21, 0), (22, 1)] {
+        swarm.handle(Input::Met(visitor), now);
+        assert_eq!(declined(&said(&mut swarm)), expected, "{visitor}");
+    }
+    for visitor in [20, 21] {
+        swarm.handle(Input::Opened(visitor), now);
+        assert_eq!(declined(&said(&mut swarm)), 0, "{visitor}");
+    }
+    assert_eq!(swarm.links(), 14);
+    swarm.handle(Input::Heard(2, meet(30)), now);
+    assert_eq!(swarm.meetings(), 0, "a neighbour's would be one too many");
+}
+
+#[test]
 fn those_who_stay_longest_are_introduced_first() {
     let now = Moment::default();
     let mut swarm = among(2..=5);

@@ -33,7 +33,7 @@ use crate::swarm::{
 ///
 /// A link is named by the number that the broker gave the visitor at its other end. Whatever a neighbour sends becomes a
 /// change of state or an [`Output::Drop`]; it never panics and is never an error of the host. Its memory is bounded by the
-/// page and by [`Rules::links_max`]. The same inputs and seed give the same outputs.
+/// page and by [`Rules::links_max`] and a few. The same inputs and seed give the same outputs.
 // Laid out as written, for the sake of the simulator's cache: what every block needs comes first.
 #[derive(Debug)]
 #[repr(C)]
@@ -54,7 +54,7 @@ pub struct Swarm<P> {
     pub(super) held: Marks,
     pub(super) proven: Marks,
     pub(super) page: P,
-    /// At most [`Rules::links_max`], and by default that many in place: one page of memory holds a simulated visitor.
+    /// At most [`Rules::links_max`] and a few, and by default that many in place: one page of memory holds a simulated visitor.
     pub(super) neighbours: SmallVec<[Neighbour; 9]>,
     /// The block that each chunk lacks first.
     pub(super) next: SmallVec<[u8; 64]>,
@@ -217,12 +217,13 @@ impl<P: Payload> Swarm<P> {
             return false;
         }
         let meeting = self.seeking.over(link);
-        if self.neighbours.len() >= self.rules.links_max.into() || link == self.hello.id {
+        let by = meeting.and_then(|meeting| meeting.by);
+        if self.neighbours.len() >= self.most(by) || link == self.hello.id {
             self.outputs.push_back(Output::Close(link));
             return false;
         }
         let mut them = Neighbour::new(link, self.page.chunks(), now);
-        them.by_neighbour = meeting.is_some_and(|meeting| meeting.by.is_some());
+        them.by_neighbour = by.is_some();
         let stranger = Mutual {
             theirs: self.rules.trust,
             ours: self.rules.trust,

@@ -9,8 +9,9 @@ pub struct Rules {
     /// Neighbours that are sought. Each costs a handshake and its share of the news: with 6 a page is 4 % faster than with 8
     /// at load 4 and 1 % slower at 32; with 5 it is much slower there.
     pub links: u8,
-    /// Neighbours at most; those beyond `links` came unsought, or beside some that give nothing. With 9 free riders, who hold the
-    /// slots, cost twice as much as with 12; with 16 nothing is gained.
+    /// Neighbours at most, and [`introductions`](Self::introductions) more that the broker introduces; those beyond `links` came
+    /// unsought, or beside some that give nothing. With 9 free riders, who hold the slots, cost twice as much as with 12; with 16
+    /// nothing is gained.
     pub links_max: u8,
     /// Bytes that a neighbour may owe before it has given any: what a free rider gets of us.
     pub trust: u32,

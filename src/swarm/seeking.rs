@@ -150,7 +150,7 @@ impl<P: Payload> Swarm<P> {
             return false;
         }
         self.seeking.hoped = self.seeking.hoped.saturating_sub(1);
-        if self.has_room() {
+        if self.neighbours.len() + self.meetings() < self.most(None) {
             let trust = self.rules.trust;
             let first = Mutual {
                 theirs: trust,
@@ -265,6 +265,13 @@ impl<P: Payload> Swarm<P> {
         let speaks =
             |meeting: &&Meeting| !meeting.silent || meeting.by.is_none() || now < meeting.since.after(doubt);
         self.seeking.meetings.iter().filter(speaks).count()
+    }
+
+    /// Links at most if one more is made by this introducer. Somewhat more for the broker: whom it introduces is most often a
+    /// newcomer, who knows nobody else, and it hears of links that neighbours made seconds later.
+    pub(super) fn most(&self, by: Option<u32>) -> usize {
+        let beyond = if by.is_none() { self.rules.introductions } else { 0 };
+        usize::from(self.rules.links_max) + usize::from(beyond)
     }
 
     fn has_room(&self) -> bool {
