@@ -12,7 +12,10 @@ full=${1:-}
 
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
-chromium=${CHROMIUM:-/usr/lib/chromium/chromium}
+export chromium=${CHROMIUM:-/usr/lib/chromium/chromium}
+# Seconds a step may take. The longest, the first build on a slow machine, takes a third of it: what takes longer hangs, and its
+# log names the test.
+limit=1500
 
 # step NAME COMMAND…: one line while it goes well.
 step() {
@@ -20,7 +23,7 @@ step() {
   file=$log/$(printf '%02d' "$(find "$log" -type f | wc -l)")
   shift
   printf '%-46s' "$name"
-  if "$@" >"$file" 2>&1; then
+  if timeout --kill-after=10 "$limit" bash -euo pipefail -c '"$@"' step "$@" >"$file" 2>&1; then
     printf '%5d s\n' $((SECONDS - began))
   else
     printf 'FAILED after %d s\n\n' $((SECONDS - began))
@@ -73,6 +76,7 @@ links() {
 }
 unchanged() { git diff --exit-code -- client/dist && [[ -z $(git status --porcelain -- client/dist) ]]; }
 
+export -f tools client release unchanged
 step 'tools' tools
 step 'format' cargo fmt --all --check
 step 'lints' cargo clippy --workspace --all-targets --all-features --locked -- -D warnings

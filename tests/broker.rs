@@ -18,7 +18,10 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream, UdpSocket},
+    time::timeout,
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{self, Message, client::IntoClientRequest},
@@ -38,6 +41,8 @@ use tower_flashback::{
 const ROOM: RoomId = RoomId(*b"the page");
 const OTHER: RoomId = RoomId(*b"another!");
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Until a broker that says nothing is called silent. Some wait for what is said after 20 s.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A broker behind a plain hyper server, as the layer would have it.
 struct Site {
@@ -152,28 +157,29 @@ impl Visitor {
 
     /// The next message, or none if the socket ended.
     async fn hear(&mut self) -> Option<FromBroker> {
-        loop {
-            match self.socket.next().await?.ok()? {
-                Message::Binary(bytes) => return Some(FromBroker::decode(&bytes).unwrap()),
-                Message::Ping(_) | Message::Pong(_) => {}
-                _ => return None,
+        let said = async {
+            loop {
+                match self.socket.next().await?.ok()? {
+                    Message::Binary(bytes) => return Some(FromBroker::decode(&bytes).unwrap()),
+                    Message::Ping(_) | Message::Pong(_) => {}
+                    _ => return None,
+                }
             }
-        }
+        };
+        timeout(PATIENCE, said).await.expect("the broker is silent")
     }
 
     /// The code that the socket is closed with, whatever is said before.
     async fn closed(&mut self) -> u16 {
-        loop {
-            let message = self
-                .socket
-                .next()
-                .await
-                .expect("a close frame")
-                .expect("a close frame");
-            if let Message::Close(frame) = message {
-                return frame.unwrap().code.into();
+        let closed = async {
+            loop {
+                let message = self.socket.next().await.expect("a close frame");
+                if let Message::Close(frame) = message.expect("a close frame") {
+                    return frame.unwrap().code.into();
+                }
             }
-        }
+        };
+        timeout(PATIENCE, closed).await.expect("the broker is silent")
     }
 }
 
@@ -644,7 +650,7 @@ async fn stun_stops_answering_a_flood_and_frees_its_port() {
             .unwrap();
     }
     let (mut answers, mut answer) = (0, [0; 64]);
-    while let Ok(Ok(_)) = tokio::time::timeout(Duration::from_millis(100), socket.recv(&mut answer)).await {
+    while let Ok(Ok(_)) = timeout(Duration::from_millis(100), socket.recv(&mut answer)).await {
         answers += 1;
     }
     assert!((5..=10).contains(&answers), "{answers} answers to a flood of 100");

@@ -19,8 +19,8 @@ pub(super) struct Visitor {
     /// Its seed waits too long: the first neighbour is to give it one.
     pub(super) wants_sponsor: bool,
     pub(super) report: Report,
-    /// Introductions since that report, less those that are over.
-    lately: u32,
+    /// Introductions since that report, less those that are over since then or whose other side has left.
+    since: i32,
 }
 
 /// One side of an introduction.
@@ -68,13 +68,14 @@ impl Visitor {
     /// many as it may would decline.
     pub(super) fn links(&self) -> usize {
         let made = self.met.iter().filter(|other| !other.over).count();
-        made.max(usize::from(self.report.links) + self.lately as usize)
+        let all = i32::from(self.report.links) + self.since;
+        made.max(all.max(0) as usize)
     }
 
     /// Takes what it says of itself.
     pub(super) const fn reports(&mut self, report: Report) {
         self.report = report;
-        self.lately = 0;
+        self.since = 0;
     }
 
     pub(super) fn knows(&self, id: u32) -> bool {
@@ -87,7 +88,7 @@ impl Visitor {
 
     pub(super) fn meet(&mut self, id: u32) {
         self.links_ever += 1;
-        self.lately += 1;
+        self.since += 1;
         self.met.push(Acquaintance {
             id,
             over: false,
@@ -105,10 +106,12 @@ impl Visitor {
         };
         other.over = true;
         self.links_ever -= u32::from(failed);
-        self.lately = self.lately.saturating_sub(1);
+        self.since -= 1;
     }
 
+    /// The other has left.
     pub(super) fn forget(&mut self, id: u32) {
+        self.part(id, false);
         self.met.retain(|other| other.id != id);
     }
 
