@@ -27,7 +27,6 @@
 
 mod acquaintance;
 #[cfg(feature = "layer")]
-mod budget;
 pub mod limit;
 mod room;
 mod settings;

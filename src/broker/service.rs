@@ -22,13 +22,12 @@ use tokio::{
 use crate::{
     broker::{
         Origin, Reported, RoomId, Sample, Settings, TokenError, TokenKey,
-        budget::Budget,
         hall::{Hall, Out},
         limit::Seats,
         session::code,
         signal::{FromBroker, FromVisitor, TOKEN},
     },
-    swarm::PeerFault,
+    swarm::{PeerFault, budget::Budget},
     telemetry::metric,
 };
 

@@ -14,11 +14,11 @@ use tokio::time::timeout;
 use crate::{
     broker::{
         RoomId,
-        budget::Budget,
         hall::{Hall, Turn},
         service::{Broker, Inner},
     },
     content::CHUNK,
+    swarm::budget::Budget,
 };
 
 /// Where the chunks of a room's page come from. The broker knows no page: whoever builds it hands it this.

@@ -25,6 +25,8 @@ pub struct Scenario {
     pub mix: Option<Uplinks>,
     /// The origin's uplink.
     pub origin_up: BitRate,
+    /// What of it pages, seeds and spare chunks may take: all, unless it is said. The pages of a crowd come first, whatever that is.
+    pub budget: Option<BitRate>,
     /// Between any two of them.
     pub rtt: Duration,
     /// Share of packets that are lost; each is sent again until it arrives, and what is behind it on its link waits.
@@ -100,6 +102,7 @@ impl Default for Scenario {
             up: BitRate::from_bits_per_second(1_000_000),
             mix: None,
             origin_up: BitRate::from_bits_per_second(10_000_000),
+            budget: None,
             rtt: Duration::from_millis(50),
             loss: 0.0,
             arrivals: Arrivals::Flash,
@@ -194,6 +197,11 @@ impl Scenario {
     #[must_use]
     pub fn mean_up(&self) -> BitRate {
         self.mix.as_ref().map_or(self.up, Uplinks::mean)
+    }
+
+    /// What the origin may send.
+    pub(super) fn budget(&self) -> BitRate {
+        self.budget.unwrap_or(self.origin_up)
     }
 
     /// Arrivals per second at `load`, or in the busiest minute of a log.

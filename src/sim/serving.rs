@@ -36,10 +36,18 @@ impl World<'_> {
             let them = visitors[visitor as usize].as_ref();
             them.map_or_else(SmallVec::new, |them| them.met.iter().copied().take(MET).collect())
         };
-        let Some(job) = self.origin.next(few, free, met, &mut self.random) else {
+        let wait = self.origin.wait(self.tally.pages, now);
+        let job = match self.origin.next_page() {
+            None if wait.is_zero() => self.origin.next_chunk(few, free, met, &mut self.random),
+            page => page,
+        };
+        let Some(job) = job else {
             if self.origin.is_wanted() {
                 self.origin.busy = true;
-                self.later(BACKLOG / 4, Event::Origin);
+                // No longer, lest a page wait for what chunks wait for.
+                let again = BACKLOG / 4;
+                let again = if wait.is_zero() { again } else { wait.min(again) };
+                self.later(again, Event::Origin);
             }
             return;
         };
@@ -51,6 +59,9 @@ impl World<'_> {
         };
         let (bytes, late) = self.resent(bytes);
         self.tally.origin(job, bytes);
+        if !matches!(job, Job::Page(_)) {
+            self.origin.spend(bytes);
+        }
         self.origin.busy = true;
         // What the broker said since has left by the same uplink.
         let spoken = std::mem::take(&mut self.tally.spoken);
@@ -121,7 +132,7 @@ impl World<'_> {
     /// Visitors that the origin serves one after the other, the oldest first: together they have no more uplink than three quarters
     /// of its own. With half of it a page takes 6 % longer at load 1.
     fn few(&self) -> f64 {
-        self.scenario.origin_up.bytes_per_second() as f64 / self.scenario.mean_up().bytes_per_second() as f64
+        self.scenario.budget().bytes_per_second() as f64 / self.scenario.mean_up().bytes_per_second() as f64
             * 0.75
     }
 

@@ -59,7 +59,7 @@ impl<'a> World<'a> {
             visitors: Vec::new(),
             wires: Vec::new(),
             hall: Hall::default(),
-            origin: Origin::new(scenario.page),
+            origin: Origin::new(scenario.page, scenario.budget),
             random: SmallRng::seed_from_u64(scenario.seed),
             crowd: SmallRng::seed_from_u64(!scenario.seed),
             traits: SmallRng::seed_from_u64(scenario.seed.rotate_left(16)),
@@ -256,7 +256,7 @@ impl<'a> World<'a> {
         let seed: u64 = self.random.random();
         let (pages, seeds) = self.origin.waiting();
         let queued = pages as u64 * cost::origin(scenario.own) + seeds as u64 * cost::origin(CHUNK as u64);
-        let seeded = cost::time(queued, scenario.origin_up) < SEED_QUEUE;
+        let seeded = cost::time(queued, scenario.budget()) < SEED_QUEUE;
         let Some(them) = self.get(visitor) else {
             return;
         };

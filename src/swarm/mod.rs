@@ -34,6 +34,8 @@
 
 mod asking;
 mod body;
+#[cfg(any(feature = "layer", feature = "sim"))]
+pub(crate) mod budget;
 mod calls;
 pub mod candidate;
 mod exchange;

@@ -40,6 +40,10 @@ pub(in crate::cli) struct Simulate {
     /// The origin's uplink.
     #[arg(long, value_name = "RATE", default_value = "10mbit")]
     origin_up: BitRate,
+    /// What of it the crowd may have, as [origin] uplink says to the proxy; all of it, unless it is said. Load and bound are those of
+    /// the whole uplink.
+    #[arg(long, value_name = "RATE")]
+    budget: Option<BitRate>,
     /// Round trip between any two.
     #[arg(long, value_name = "TIME", default_value = "50ms")]
     rtt: humantime::Duration,
@@ -176,6 +180,7 @@ impl Simulate {
         scenario.up = self.up;
         scenario.mix.clone_from(&self.mix);
         scenario.origin_up = self.origin_up;
+        scenario.budget = self.budget;
         scenario.rtt = self.rtt.into();
         scenario.loss = self.loss;
         scenario.arrivals = arrivals;

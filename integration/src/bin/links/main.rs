@@ -55,6 +55,9 @@ struct Arguments {
     /// The origin's uplink.
     #[arg(long, value_name = "RATE", default_value = "10mbit")]
     origin_up: BitRate,
+    /// What the proxy is told that its uplink is, so that the crowd may have no more; all of it, unless it is said.
+    #[arg(long, value_name = "RATE")]
+    budget: Option<BitRate>,
     /// What a link's queue holds before it drops.
     #[arg(long, value_name = "TIME", default_value = "100ms")]
     queue: humantime::Duration,
@@ -97,7 +100,7 @@ fn main() -> anyhow::Result<ExitCode> {
         let mut proxy = Proxy::start(
             &network.origin,
             upstream,
-            rates.origin_up,
+            arguments.budget.unwrap_or(rates.origin_up),
             arguments.list_digests_below,
         )?;
         let outcome = play(&arguments, *visitors, &network, &page, &mut proxy)?;
@@ -186,6 +189,7 @@ fn play(
         page,
         over: habits.over,
         dwell: habits.dwell,
+        budget: arguments.budget,
         broker_dies: arguments.kill_origin.map(Into::into),
         visitors: visitors.into(),
         visits: &crowd.visits,

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Serialize;
 use tower_flashback::{
     sim::{self, Scenario, simulate},
+    unit::BitRate,
     visitor::Visit,
 };
 
@@ -107,6 +108,7 @@ pub(crate) struct Measured<'a> {
     pub(crate) page: &'a Page,
     pub(crate) over: Duration,
     pub(crate) dwell: Duration,
+    pub(crate) budget: Option<BitRate>,
     pub(crate) broker_dies: Option<Duration>,
     pub(crate) visitors: u64,
     pub(crate) visits: &'a [Visit],
@@ -198,6 +200,7 @@ fn scenario(measured: &Measured<'_>, own: f64) -> Scenario {
     scenario.down = rates.down;
     scenario.up = rates.up;
     scenario.origin_up = rates.origin_up;
+    scenario.budget = measured.budget;
     scenario.rtt = RTT;
     scenario.arrivals = sim::Arrivals::Poisson;
     let arrivals = measured.visitors as f64 / measured.over.as_secs_f64();
@@ -233,7 +236,7 @@ fn simulated(scenario: &Scenario) -> Simulated {
 fn bound_of_group(scenario: &Scenario, over: Duration) -> f64 {
     let count = f64::from(scenario.visitors.unwrap_or(1));
     let (page, own) = (scenario.page as f64, scenario.own as f64);
-    let rate = |rate: tower_flashback::unit::BitRate| rate.bytes_per_second() as f64;
+    let rate = |rate: BitRate| rate.bytes_per_second() as f64;
     let (origin, up) = (rate(scenario.origin_up), rate(scenario.up));
     let needed = count * (page + own) - origin * over.as_secs_f64();
     (needed / (origin + count * up)).max(page / rate(scenario.down))

@@ -1,6 +1,5 @@
 //! How much of the origin's uplink there is for seeds and spare chunks: what its pages leave. It is told the time and what
-//! was sent; who gets the chunks is decided in the valve.
-#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+//! was sent; who gets the chunks is decided in the [valve](super::valve), beside which it stands for the same reason.
 
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use crate::content::CHUNK;
 
 /// Bytes that may be sent now; below zero, what was sent too much.
 #[derive(Debug, Default)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     level: f64,
     /// Bytes per second.
     pace: f64,
@@ -20,7 +19,7 @@ pub(super) struct Budget {
 impl Budget {
     /// Time has passed, counted from any one start; `sent` bytes went by HTTP since that start. Pages come first: what
     /// they take is missing here, and if they take more than the pace, nothing is left.
-    pub(super) fn look(&mut self, pace: u64, sent: u64, now: Duration) {
+    pub(crate) fn look(&mut self, pace: u64, sent: u64, now: Duration) {
         self.pace = pace.max(1) as f64;
         let earned = now.saturating_sub(self.at).as_secs_f64() * self.pace;
         let spent = sent.saturating_sub(self.sent) as f64;
@@ -31,12 +30,12 @@ impl Budget {
     }
 
     /// A chunk of so many bytes goes out.
-    pub(super) fn spend(&mut self, bytes: usize) {
+    pub(crate) fn spend(&mut self, bytes: usize) {
         self.level -= bytes as f64;
     }
 
     /// How long until a chunk may go; nothing if one may now.
-    pub(super) fn wait(&self) -> Duration {
+    pub(crate) fn wait(&self) -> Duration {
         if self.level >= 0.0 {
             Duration::ZERO
         } else {
@@ -45,7 +44,8 @@ impl Budget {
     }
 
     /// How far pages are ahead of the pace.
-    pub(super) fn debt(&self) -> Duration {
+    #[cfg(any(feature = "layer", test))]
+    pub(crate) fn debt(&self) -> Duration {
         Duration::from_secs_f64((-self.level).max(0.0) / self.pace.max(1.0))
     }
 }
