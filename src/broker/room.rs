@@ -2,13 +2,14 @@
 //! relays nothing between visitors that it did not introduce.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod meeting;
 mod reported;
 mod sample;
 
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use rand::{Rng, seq::index};
+use rand::Rng;
 use smallvec::SmallVec;
 
 use crate::{
@@ -27,7 +28,7 @@ pub use sample::{Sample, Seen};
 pub struct Rules {
     /// Visitors it holds.
     pub visitors: usize,
-    /// Others that a newcomer meets, and at most so many on one Need.
+    /// Others that each visitor meets when it comes, or of those who come next; at most so many on one Need, too.
     pub introductions: usize,
     /// Links after which a visitor is introduced to nobody.
     pub links: usize,
@@ -45,6 +46,8 @@ pub struct Room {
     /// Their ids in no order, to draw from.
     places: Vec<u32>,
     last: u32,
+    /// Who met fewer than they should when they came, as often as they lack one: they meet those who come next.
+    owed: Vec<u32>,
     reported: Reported,
 }
 
@@ -90,6 +93,7 @@ impl Room {
             visitors: HashMap::default(),
             places: Vec::new(),
             last: 0,
+            owed: Vec::new(),
             reported: Reported::default(),
         }
     }
@@ -113,13 +117,14 @@ impl Room {
             to: id,
             message: FromBroker::Welcome { id, others },
         });
-        let met = self.introduce(id, self.rules.introductions, rng, mail);
+        let met = self.receive(id, rng, mail);
         Ok((id, met))
     }
 
     /// Lets a visitor go: those it was introduced to are told. Returns its last report, if it was there.
     pub fn leave(&mut self, id: u32, mail: &mut Vec<Envelope>) -> Option<Report> {
         let visitor = self.visitors.remove(&id)?;
+        self.owed.retain(|owed| *owed != id);
         self.places.swap_remove(visitor.place);
         if let Some(moved) = self
             .places
@@ -216,50 +221,6 @@ impl Room {
     #[must_use]
     pub const fn reported(&self) -> Reported {
         self.reported
-    }
-
-    /// Random partners: in simulation by age, by recency or by fewest links was no better, and chance is hardest to steer.
-    fn introduce(&mut self, id: u32, count: usize, rng: &mut impl Rng, mail: &mut Vec<Envelope>) -> usize {
-        let Some(visitor) = self
-            .visitors
-            .get(&id)
-            .filter(|visitor| visitor.is_open(self.rules.links))
-        else {
-            return 0;
-        };
-        let wanted = count.min(self.rules.links.saturating_sub(visitor.links()));
-        let mut chosen = Vec::with_capacity(wanted);
-        let mut suspects = Vec::new();
-        for place in index::sample(rng, self.places.len(), self.places.len().min(PROBES)) {
-            if chosen.len() == wanted {
-                break;
-            }
-            let other = self.places[place];
-            let them = self.visitors.get(&other);
-            let fits =
-                them.filter(|them| them.is_open(self.rules.links) && other != id && !visitor.knows(other));
-            match fits.map(Visitor::is_suspect) {
-                Some(true) => suspects.push(other),
-                Some(false) => chosen.push(other),
-                None => {}
-            }
-        }
-        // Who was accused at all is introduced if there is nobody else: one liar must not make anybody lonely.
-        chosen.extend(suspects.into_iter().take(wanted - chosen.len()));
-        chosen.iter().for_each(|other| self.meet(id, *other, mail));
-        chosen.len()
-    }
-
-    fn meet(&mut self, one: u32, two: u32, mail: &mut Vec<Envelope>) {
-        for (to, visitor) in [(one, two), (two, one)] {
-            if let Some(known) = self.visitors.get_mut(&to) {
-                known.meet(visitor);
-                mail.push(Envelope {
-                    to,
-                    message: FromBroker::Meet { visitor },
-                });
-            }
-        }
     }
 
     /// What is for somebody unknown, gone or let go is dropped in silence: it may have been sent before the news came.
@@ -391,10 +352,6 @@ impl Room {
         Heard::Reported(grown)
     }
 }
-
-/// Visitors that are looked at for one introduction: all of a small room, and of a large one so many that eight in ten
-/// may be unfit and four are still found nine times in ten.
-const PROBES: usize = 32;
 
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,8 @@ pub struct Settings {
     /// Signalling sockets of one IPv4 address or one IPv6 /64. A school or a carrier's gateway has many visitors
     /// behind one address; a flood from one address gets no further than this.
     pub sockets_per_address: usize,
-    /// Others that a newcomer meets at once, and at most so many whenever it needs more. Neighbours introduce the others, so
+    /// Others that a newcomer meets at once, and at most so many whenever it needs more; who comes while there are fewer
+    /// meets those who come next. Neighbours introduce the others, so
     /// that the work for each visitor stays the same however large the crowd; of two, one may be out of reach.
     pub introductions: usize,
     /// Links after which a visitor is introduced to nobody any more: one and a half times eight.

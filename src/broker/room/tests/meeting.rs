@@ -200,3 +200,29 @@ fn who_says_that_it_has_all_the_links_it_may_is_introduced_to_nobody() {
     };
     assert!(met_full(second) && !met_full(third));
 }
+
+#[test]
+fn who_came_before_there_was_anybody_meets_those_who_come_next() {
+    const VISITORS: usize = 16;
+    let rules = Rules {
+        introductions: 2,
+        ..RULES
+    };
+    let mut stage = Stage::new(rules);
+    let first = stage.join();
+    let others: Vec<_> = (1..VISITORS).map(|_| stage.join()).collect();
+    let met = stage.told();
+    let meets = |by: u32| {
+        let meet = |told: &&Envelope| told.to == by && matches!(told.message, FromBroker::Meet { .. });
+        met.iter().filter(meet).count()
+    };
+    let all: usize = others.iter().map(|other| meets(*other)).sum();
+    assert_eq!(
+        meets(first) + all,
+        2 * 2 * VISITORS,
+        "two for each, seen from both ends"
+    );
+    // All are settled with: a newcomer meets two, and no more.
+    let newcomer = stage.join();
+    assert_eq!(stage.met(newcomer).len(), 2);
+}
