@@ -105,6 +105,7 @@ if [[ $full ]]; then
   step 'cost of calm' target/release/calm
   step 'cost of an idle signalling socket' target/release/sockets
   links '8 to 64 visitors' --visitors 8,16,32,64 --check
+  links '64 visitors, 7 of 10 Mbit/s' --visitors 64 --budget 7mbit --check
   step 'cost of metrics: build' release --bin metrics
   step 'cost of metrics' target/release/metrics
 fi

@@ -15,6 +15,7 @@ use axum::{
     extract::ConnectInfo,
     http::{Request, header},
 };
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::BodyExt;
 use integration::{bare, child::Child, serve, verdict};
@@ -65,15 +66,27 @@ async fn broker() -> anyhow::Result<()> {
             .extension(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))))
             .body(Body::empty())
     };
-    for (path, destination) in [("/", "document"), ("/pictures/agate.jpg", "image")] {
-        site.clone()
-            .oneshot(first(path, destination)?)
-            .await?
-            .into_body()
-            .collect()
-            .await?;
-    }
+    let load = async |path: &str, destination: &str| {
+        let answer = site.clone().oneshot(first(path, destination)?).await?;
+        Ok::<_, anyhow::Error>(answer.into_body().collect().await?.to_bytes())
+    };
+    load("/", "document").await?;
+    load("/pictures/agate.jpg", "image").await?;
+    // The picture is hashed and listed in a task of its own.
+    let injected = async {
+        while !contains(&load("/", "document").await?, b"\"token\"") {
+            tokio::task::yield_now().await;
+        }
+        Ok::<_, anyhow::Error>(())
+    };
+    timeout(DEADLINE, injected)
+        .await
+        .context("the page is not injected")??;
     serve(site).await
+}
+
+fn contains(page: &[u8], part: &[u8]) -> bool {
+    page.windows(part.len()).any(|window| window == part)
 }
 
 async fn measure(sockets: usize) -> anyhow::Result<ExitCode> {
@@ -144,7 +157,7 @@ async fn page(broker: SocketAddr, from: SocketAddr) -> anyhow::Result<Vec<u8>> {
     let Some(token) = token else {
         bail!("no token in {:?}", page.lines().take(30).collect::<Vec<_>>())
     };
-    Ok(decode(token))
+    STANDARD_NO_PAD.decode(token).context("the page's token")
 }
 
 async fn enter(broker: SocketAddr, from: SocketAddr, token: &[u8]) -> anyhow::Result<Socket> {
@@ -158,19 +171,6 @@ async fn enter(broker: SocketAddr, from: SocketAddr, token: &[u8]) -> anyhow::Re
     }
 }
 
-/// Base64 without padding.
-fn decode(text: &str) -> Vec<u8> {
-    let sextet = |byte: u8| ALPHABET.iter().position(|each| *each == byte).unwrap_or_default() as u32;
-    text.as_bytes()
-        .chunks(4)
-        .flat_map(|part| {
-            let word = part.iter().fold(0, |word, byte| word << 6 | sextet(*byte)) << (6 * (4 - part.len()));
-            word.to_be_bytes()[1..part.len()].to_vec()
-        })
-        .collect()
-}
-
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const HOST: &str = "localhost";
 const SOCKETS: usize = 5_000;
 const WARM: usize = 1_000;

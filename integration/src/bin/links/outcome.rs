@@ -21,6 +21,8 @@ pub(crate) struct Outcome {
     /// The same, by the time from the first arrival to the last page: what the origin sent after the last arrival is its
     /// share of a crowd that comes and goes, too.
     pub(crate) load_while_present: f64,
+    /// What of its uplink the origin gave the crowd, if not all.
+    pub(crate) budget: Option<BitRate>,
     pub(crate) seconds: Seconds,
     /// No system that keeps law 3 is faster in the long run, arrivals going on for ever.
     pub(crate) bound_s: f64,
@@ -146,6 +148,7 @@ impl Outcome {
         Self {
             visitors,
             load_while_present: all / (origin_up * measured.wall.as_secs_f64()),
+            budget: measured.budget,
             completed: visits.len() as u64,
             load: scenario.load,
             seconds: Seconds {

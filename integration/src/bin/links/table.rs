@@ -78,9 +78,14 @@ impl Outcome {
             .map(|(real, simulated)| real / simulated)
     }
 
-    /// What cannot be saved in a crowd of this load: the origin sends all the time, and nobody has to ask it to.
+    /// What can be saved of a crowd of this load. An origin that may send all the time does, while the last ones load as well; one that
+    /// may not is held to the load while they arrive.
     pub(crate) fn savable(&self) -> f64 {
-        1.0 - 1.0 / self.load_while_present
+        let load = match self.budget {
+            Some(_) => self.load,
+            None => self.load_while_present,
+        };
+        1.0 - 1.0 / load
     }
 
     /// Budgets that this crowd missed. They say something only if its visitors did not wait for a processor.
