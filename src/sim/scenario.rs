@@ -161,6 +161,9 @@ impl Scenario {
         if !LOSSES.contains(&self.loss) {
             return Err(ScenarioError::Loss(self.loss));
         }
+        if let Some(budget) = self.budget.filter(|budget| *budget > self.origin_up) {
+            return Err(ScenarioError::Budget(budget, self.origin_up));
+        }
         if self.visitors == Some(0) {
             return Err(ScenarioError::Nobody);
         }
@@ -261,6 +264,9 @@ pub enum ScenarioError {
     /// More is lost than arrives.
     #[error("a loss of {0} cannot be simulated; write 0 to 0.5")]
     Loss(f64),
+    /// The origin may send more than its uplink takes.
+    #[error("a budget of {0} is more than the uplink of {1}")]
+    Budget(BitRate, BitRate),
     /// A crowd of nobody.
     #[error("a crowd needs at least one visitor")]
     Nobody,

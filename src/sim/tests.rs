@@ -72,6 +72,26 @@ fn the_origin_alone_melts_down_where_the_crowd_carries() {
 }
 
 #[test]
+fn an_origin_that_may_send_less_saves_more_and_takes_longer() {
+    let crowd = crowd(8.0);
+    let within = |budget| {
+        played(&Scenario {
+            budget: Some(BitRate::from_bits_per_second(budget)),
+            ..crowd.clone()
+        })
+    };
+    let (all, half) = (played(&crowd), within(5_000_000));
+    assert!(median(&half) > median(&all), "{half:?} {all:?}");
+    let sent = |report: &Report| (report.bytes.pages + report.bytes.seeds + report.bytes.spare) as f64;
+    // The crowd is there for a tenth longer.
+    let share = sent(&half) / sent(&all);
+    assert!((0.5..0.6).contains(&share), "{share}");
+    // All of the uplink is what is meant when nothing is said.
+    let full = sent(&within(10_000_000)) / sent(&all);
+    assert!((0.97..1.03).contains(&full), "{full}");
+}
+
+#[test]
 fn what_is_lost_is_sent_again_counted_and_takes_longer() {
     let (dry, wet) = (
         played(&crowd(8.0)),

@@ -21,7 +21,8 @@ pub struct OriginSettings {
     /// come out right; "upstream" says the upstream's own, for origins that know no other.
     pub host: HostPolicy,
     /// What the origin can send. Known, a hot page is carried only once its load needs it, and seeds take nine tenths of what
-    /// its pages leave; unknown, always, and as much as the page took when it became hot.
+    /// its pages leave; unknown, always, and as much as the page took when it became hot. Say less than there is, and crowds
+    /// get no more: `docs/swarm.md` has what that costs them.
     /// For example: uplink = "100mbit"
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uplink: Option<BitRate>,
