@@ -3,7 +3,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -168,6 +171,7 @@ impl Network {
                 Output::Got(_)
                 | Output::Need(_)
                 | Output::Complete
+                | Output::Leave
                 | Output::Meet(_)
                 | Output::Signal(..) => {}
             }
@@ -1052,4 +1056,105 @@ fn those_who_stay_longest_are_introduced_first() {
         _ => None,
     });
     assert_eq!(met, Some(4));
+}
+
+fn have(chunks: std::ops::Range<u32>) -> Message {
+    let ranges = std::iter::once(chunks).collect();
+    Message::Have(Have { credit: 0, ranges })
+}
+
+fn closed(outputs: &[Output]) -> Vec<u32> {
+    let closed = outputs.iter().filter_map(|output| match output {
+        Output::Close(link) => Some(*link),
+        _ => None,
+    });
+    closed.collect()
+}
+
+#[test]
+fn two_who_have_the_page_make_room_for_one_who_lacks_it() {
+    let now = Moment::default();
+    for complete in [false, true] {
+        let mut swarm = among(2..=15);
+        for link in 2..=15 {
+            swarm.handle(Input::Heard(link, have(0..6)), now);
+        }
+        (0..if complete { 6 } else { 5 }).for_each(|chunk| seed(&mut swarm, chunk, now));
+        assert_eq!((swarm.is_complete(), swarm.links()), (complete, 14));
+        said(&mut swarm);
+        swarm.handle(Input::Met(20), now);
+        let declined = closed(&said(&mut swarm)) == [20];
+        swarm.handle(Input::Opened(20), now);
+        let closed = closed(&said(&mut swarm));
+        if complete {
+            assert!(!declined);
+            assert!(
+                matches!(*closed, [2..=15]),
+                "one of those that need nothing: {closed:?}"
+            );
+        } else {
+            assert!(declined, "any of them may still give");
+            assert_eq!(closed, [20]);
+        }
+        assert_eq!(swarm.links(), 14);
+    }
+}
+
+#[test]
+fn who_has_the_page_and_has_given_all_of_it_leaves_when_its_last_block_is_out() {
+    let rules = Rules::default();
+    let mut now = Moment::default();
+    let mut swarm = among(2..=3);
+    (0..6).for_each(|chunk| seed(&mut swarm, chunk, now));
+    for link in 2..=3 {
+        swarm.handle(Input::Heard(link, have(0..0)), now);
+    }
+    let mut look = |swarm: &mut Swarm<Pieces>| {
+        now = now.after(rules.look);
+        swarm.handle(Input::Tick, now);
+        (now, said(swarm))
+    };
+    for chunk in 0..6 {
+        let (now, outputs) = look(&mut swarm);
+        assert!(!swarm.is_spent() && !outputs.contains(&Output::Leave), "{chunk}");
+        let ask = Ask {
+            credit: 0,
+            chunk,
+            block: 0,
+        };
+        swarm.handle(Input::Heard(2, Message::Ask(ask)), now);
+        while swarm.give(now).is_some() {}
+    }
+    // What is left of its credit is less than a block of the last chunk's tail.
+    assert!(swarm.is_spent(), "{:?}", swarm.ledger());
+    let (_, outputs) = look(&mut swarm);
+    assert!(closed(&outputs).is_empty() && swarm.links() == 2, "{outputs:?}");
+    let (_, outputs) = look(&mut swarm);
+    let mut links = closed(&outputs);
+    links.sort_unstable();
+    assert_eq!(links, [2, 3]);
+    assert_eq!(outputs.last(), Some(&Output::Leave));
+    let (_, outputs) = look(&mut swarm);
+    assert!(outputs.is_empty(), "once: {outputs:?}");
+}
+
+#[test]
+fn of_those_who_have_the_page_twice_as_many_are_sought() {
+    let at = |millis| Moment::default().after(Duration::from_millis(millis));
+    let sought = |held| {
+        // The first is asked at once, and knows nobody; four more are young when the next is asked.
+        let mut swarm = among(2..=2);
+        for link in 3..=6 {
+            swarm.handle(Input::Opened(link), at(1_000));
+            swarm.handle(Input::Heard(link, hello(link)), at(1_000));
+            swarm.handle(Input::Heard(link, have(0..held)), at(1_000));
+        }
+        said(&mut swarm);
+        swarm.handle(Input::Tick, at(2_100));
+        said(&mut swarm).into_iter().find_map(|output| match output {
+            Output::Send(_, Message::Seek(seek)) => Some(seek.count),
+            _ => None,
+        })
+    };
+    assert_eq!((sought(5), sought(6)), (Some(2), Some(3)));
 }

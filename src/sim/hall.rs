@@ -197,7 +197,6 @@ impl World<'_> {
     }
 
     fn suits(&mut self, visitor: u32, drawn: u32) -> bool {
-        let most = usize::from(self.scenario.rules.links_max);
         let known = self.get(visitor).is_none_or(|them| {
             let linked = them
                 .swarm
@@ -209,7 +208,7 @@ impl World<'_> {
         let room = self
             .get(drawn)
             .and_then(|them| them.swarm.as_ref())
-            .is_some_and(|swarm| swarm.links() + swarm.meetings() < most);
+            .is_some_and(Swarm::has_room);
         visitor != drawn && !known && room
     }
 

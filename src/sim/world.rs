@@ -237,6 +237,7 @@ impl<'a> World<'a> {
                 }
                 Output::Got(chunk) => self.keep(visitor, chunk),
                 Output::Complete => self.complete(visitor),
+                Output::Leave => self.depart(visitor),
             }
         }
     }

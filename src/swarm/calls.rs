@@ -62,6 +62,8 @@ pub enum Output {
     Got(u32),
     /// All chunks are.
     Complete,
+    /// Nothing is left to give, and all links are closed: leave the room, so that nobody is introduced to one who is of no use.
+    Leave,
 }
 
 impl Input {

@@ -2,7 +2,7 @@
 //! in `asking.rs`, giving in `giving.rs`, and whom and which chunk in `roulette.rs`; how it comes by neighbours, and helps
 //! others to them, in `seeking.rs` and `introducing.rs`.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc};
 
 use rand::rngs::SmallRng;
 use smallvec::SmallVec;
@@ -64,6 +64,8 @@ pub struct Swarm<P> {
     /// What the origin may send out of turn.
     pub(super) spare: SmallVec<[u32; 6]>,
     pub(super) random: SmallRng,
+    /// Looks at which it was [spent](Self::is_spent).
+    pub(super) spent: u8,
     pub(super) seeking: Seeking,
     pub(super) introduced: Introduced,
     /// Chunks whose digests are not known yet: as good as under way.
@@ -99,6 +101,7 @@ impl<P: Payload> Swarm<P> {
             introduced: Introduced::default(),
             giving: None,
             told: now,
+            spent: 0,
             news: false,
             looked: now,
             outputs: VecDeque::new(),
@@ -218,10 +221,12 @@ impl<P: Payload> Swarm<P> {
         }
         let meeting = self.seeking.over(link);
         let by = meeting.and_then(|meeting| meeting.by);
-        if self.neighbours.len() >= self.most(by) || link == self.hello.id {
+        let most = self.most(by);
+        if self.taken() >= most || link == self.hello.id {
             self.outputs.push_back(Output::Close(link));
             return false;
         }
+        self.make_room(most);
         let mut them = Neighbour::new(link, self.page.chunks(), now);
         them.by_neighbour = by.is_some();
         let stranger = Mutual {
@@ -241,7 +246,7 @@ impl<P: Payload> Swarm<P> {
         true
     }
 
-    fn leave(&mut self, place: usize) -> bool {
+    pub(super) fn leave(&mut self, place: usize) -> bool {
         let them = self.neighbours.swap_remove(place);
         self.numbers.swap_remove(place);
         if let Some(ask) = them.ask {
@@ -325,15 +330,6 @@ impl<P: Payload> Swarm<P> {
         true
     }
 
-    /// How seldom it tells what is new. A newcomer has little to offer, and its uplink is idle until somebody asks for it.
-    fn pace(&self) -> Duration {
-        if self.held.count() < NEWCOMER {
-            self.rules.announce / HASTE
-        } else {
-            self.rules.announce
-        }
-    }
-
     fn tick(&mut self, now: Moment) -> bool {
         if self.news && now >= self.told.after(self.pace()) {
             self.announce(now);
@@ -346,6 +342,7 @@ impl<P: Payload> Swarm<P> {
         self.let_go(now);
         self.expire(now);
         self.seek(now);
+        self.retire();
         true
     }
 
@@ -384,10 +381,6 @@ impl<P: Payload> Swarm<P> {
     }
 }
 
-/// Chunks from which on a visitor tells what is new to it as seldom as all, and how much sooner it does before: its first
-/// news are few. They make a page 1 % faster at load 32.
-const NEWCOMER: u32 = 8;
-const HASTE: u32 = 8;
 const BLOCK: i64 = crate::content::BLOCK as i64;
 /// So many times longer is one borne with that gave something before: it may have others to give to, and a slow uplink.
 const KNOWN: u32 = 8;

@@ -52,6 +52,7 @@ pub mod message;
 mod moment;
 mod neighbour;
 mod payload;
+mod places;
 mod ranges;
 mod reach;
 mod roulette;

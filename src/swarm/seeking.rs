@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::swarm::{
     Body, Message, Moment, Output, Pair, Payload, Rules, Said, Swarm,
     message::{Meet, Relayed, Seek, Signal},
-    neighbour::{Mutual, Neighbour},
+    neighbour::Mutual,
 };
 
 /// Who was asked for neighbours, who is being met, and who is not to be met again.
@@ -119,9 +119,9 @@ impl<P: Payload> Swarm<P> {
     pub(super) fn seek(&mut self, now: Moment) {
         self.give_up(now);
         let links = usize::from(self.rules.links);
-        let useful = |them: &&Neighbour| them.is_useful(&self.rules, now);
-        let useful = self.neighbours.iter().filter(useful).count();
-        let short = links.saturating_sub(useful + self.likely(now)).min(self.room());
+        let short = links
+            .saturating_sub(self.helpers(now) + self.likely(now))
+            .min(self.room());
         let waits = self.seeking.hoped > 0 && now < self.seeking.until;
         let of_broker = self.seeking.of == Asked::Broker;
         if short == 0 || self.is_complete() || (waits && !of_broker) {
@@ -150,7 +150,7 @@ impl<P: Payload> Swarm<P> {
             return false;
         }
         self.seeking.hoped = self.seeking.hoped.saturating_sub(1);
-        if self.neighbours.len() + self.meetings() < self.most(None) {
+        if self.taken() + self.meetings() < self.most(None) {
             let trust = self.rules.trust;
             let first = Mutual {
                 theirs: trust,
@@ -265,22 +265,6 @@ impl<P: Payload> Swarm<P> {
         let speaks =
             |meeting: &&Meeting| !meeting.silent || meeting.by.is_none() || now < meeting.since.after(doubt);
         self.seeking.meetings.iter().filter(speaks).count()
-    }
-
-    /// Links at most if one more is made by this introducer. Somewhat more for the broker: whom it introduces is most often a
-    /// newcomer, who knows nobody else, and it hears of links that neighbours made seconds later.
-    pub(super) fn most(&self, by: Option<u32>) -> usize {
-        let beyond = if by.is_none() { self.rules.introductions } else { 0 };
-        usize::from(self.rules.links_max) + usize::from(beyond)
-    }
-
-    fn has_room(&self) -> bool {
-        self.room() > 0
-    }
-
-    /// Links that may be added.
-    fn room(&self) -> usize {
-        usize::from(self.rules.links_max).saturating_sub(self.neighbours.len() + self.meetings())
     }
 
     fn is_known(&self, visitor: u32) -> bool {

@@ -44,6 +44,10 @@ impl Carry {
                 }
                 Output::Got(chunk) => self.got(chunk),
                 Output::Complete => {}
+                Output::Leave => {
+                    self.report();
+                    self.broker = None;
+                }
             }
         }
     }
