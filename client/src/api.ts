@@ -32,10 +32,14 @@ declare global {
 
 /** `window.flashback` before there is an engine; `off` does the switching. */
 export function api(engine: () => Engine | undefined, off: () => void): Flashback {
-  return Object.assign(new EventTarget(), { state: "starting", reason: "", stats: () => stats(engine()), off } as const);
-}
-
-function stats(engine: Engine | undefined): Stats {
-  const objects = engine?.objects.filter((object) => object.origin + object.peer > 0).length ?? 0;
-  return { origin: 0, peer: 0, given: 0, ...engine?.ledger, links: engine?.links() ?? 0, objects };
+  return Object.assign(new EventTarget(), {
+    state: "starting",
+    reason: "",
+    off,
+    stats() {
+      const of = engine();
+      const objects = of?.objects.filter((object) => object.origin + object.peer > 0).length ?? 0;
+      return { origin: 0, peer: 0, given: 0, ...of?.ledger, links: of?.links() ?? 0, objects };
+    },
+  } as const);
 }

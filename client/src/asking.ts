@@ -3,15 +3,15 @@
  * it stalls. Pure part of `exchange.ts`, twin of `src/swarm/asking.rs`, without its taking over of what was not begun: the script's
  * budget is full.
  */
-import { whichChunk } from "./roulette";
+import { least } from "./roulette";
 import { RETRY } from "./rules";
 import { news } from "./giving";
 import { Kind, type Message } from "./message";
 import { Bringer, trustsUs, type Neighbour } from "./neighbour";
 import { Fault } from "./fault";
-import { described } from "./manifest";
+import { BLOCK, described } from "./manifest";
 import { accuse, forget, keep, linked, say, stated, type Swarm } from "./state";
-import { add, begin, complete } from "./chunk";
+import { add, begin } from "./chunk";
 
 /** Asks that may be open, or cancelled and unanswered: one who lets more pile up is not asked again. */
 const EXPECTED_MOST = 32;
@@ -41,7 +41,8 @@ export function askAll(of: Swarm, now: number): void {
 function ask(of: Swarm, them: Neighbour, now: number): void {
   const open = unassigned(of).filter((chunk) => them.held.has(chunk));
   const rest = open.filter((chunk) => !of.spare.includes(chunk));
-  const chunk = whichChunk(rest.length ? rest : open, (one) => holders(of, one), of.chance)!;
+  // Of equals any: what is spread thin is spread first, while somebody has the credit to give it.
+  const chunk = least(rest.length ? rest : open, (one) => linked(of).filter((other) => able(other) && other.held.has(one)).length + of.chance())!;
   // None of them, if there is none to choose.
   const entry = of.wanted.get(chunk);
   if (!entry) return;
@@ -58,11 +59,6 @@ function ask(of: Swarm, them: Neighbour, now: number): void {
 /** The most urgent chunks that nobody brings. */
 export function unassigned(of: Swarm): number[] {
   return [...of.wanted.keys()].filter((chunk) => of.wanted.get(chunk)?.from === Bringer.Nobody).slice(0, URGENT);
-}
-
-/** How many neighbours hold a chunk and may be asked for it. */
-function holders(of: Swarm, chunk: number): number {
-  return linked(of).filter((them) => able(them) && them.held.has(chunk)).length;
 }
 
 /** Takes asks elsewhere that brought nothing for too long. */
@@ -111,13 +107,9 @@ export function block(of: Swarm, them: Neighbour, message: Message & { kind: Kin
   of.ledger.peer += bytes.length;
   them.got += bytes.length;
   them.gave = now;
-  const entry = of.wanted.get(chunk);
-  if (entry) {
-    entry.failures = 0;
-    entry.covered = now;
-  }
+  Object.assign(of.wanted.get(chunk) ?? {}, { failures: 0, covered: now });
   if (them.ask?.chunk === chunk) them.ask.heard = now;
-  if (!complete(partial)) return false;
+  if (partial.next * BLOCK < partial.bytes.length) return false;
   keep(of, chunk, partial, them);
   return true;
 }

@@ -30,10 +30,6 @@ export function add(partial: Partial, bytes: Uint8Array): boolean {
   return true;
 }
 
-export function complete(partial: Partial): boolean {
-  return partial.next * DIGEST === partial.digests.length;
-}
-
 /** A chunk that came whole, if it is the origin's. */
 export function verify(bytes: Uint8Array<ArrayBuffer>, expected: Uint8Array): Held | undefined {
   const blocks = Array.from({ length: Math.ceil(bytes.length / BLOCK) }, (_, at) => bytes.subarray(at * BLOCK, (at + 1) * BLOCK));

@@ -3,7 +3,7 @@
  * nothing; it carries inputs to `exchange.ts` and does what comes out.
  */
 import type { Pull } from "./port";
-import { linked, swarm } from "./state";
+import { linked, spent, swarm } from "./state";
 import type { Ledger } from "./ledger";
 import { chunkLength, lacks, objectOf, type Manifest, type Page, type PageObject } from "./manifest";
 import { ahead, feed, tell, type Reader } from "./reader";
@@ -22,6 +22,9 @@ const MEMORY_MOBILE = 24e6;
 const PATIENCE = 10_000;
 /** Milliseconds for which neighbours are waited for to tell a list of digests: twice what it takes to meet the first. */
 const TELLING = 1000;
+
+/** The links that one reports who wants none: more than anybody has. */
+const LINKS_NONE = 255;
 
 export interface Engine {
   /** Delivers the bytes `from..to` of the object at `url` on `port`, or says there that the network must. */
@@ -126,6 +129,8 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
   };
   const beat = (): void => {
     const now = performance.now();
+    // Ahead of the look, which may ask the broker for neighbours: it introduces nobody to whoever has so many links.
+    links?.report(exchange.ledger, spent(exchange) ? LINKS_NONE : linked(exchange).length, now);
     input({ kind: In.Tick });
     for (const one of readers) {
       if (!one.hungry) continue;
@@ -133,7 +138,6 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
       if (now - one.hungry > PATIENCE) dismiss(one);
       else tell(one, { what: "wait" });
     }
-    links?.report(exchange.ledger, linked(exchange).length, now);
   };
 
   return {

@@ -12,13 +12,13 @@ import { BROKER, introduce, introduced, meet, relay, relayed, seek } from "./int
 import { taught, teach } from "./teaching";
 import { Fault } from "./fault";
 import { balance } from "./ledger";
-import { EVICT, GREETING, SEEK } from "./rules";
+import { EVICT, GREETING, LOOK, SEEK } from "./rules";
 import { trust, wanted, type Neighbour } from "./neighbour";
 import { BLOCK, chunkCount } from "./manifest";
 import { ended, fetchAll, giveUp, reserve, take } from "./seeding";
 import { In, type Input, type Output, type Told } from "./step";
 import { askAll, block, expire, proof, refuse } from "./asking";
-import { accuse, JOIN_PATIENCE, leave, linked, type Swarm } from "./state";
+import { accuse, close, JOIN_PATIENCE, forget, leave, linked, spent, type Swarm } from "./state";
 import { decode, Kind, type Message } from "./message";
 import { announce, giveNext, greet, wish } from "./giving";
 
@@ -154,8 +154,19 @@ function hello(of: Swarm, them: Neighbour, { room, id }: Message & { kind: Kind.
   return true;
 }
 
-/** Ends the links to those who take to their limit and do not give, who never say who they are, and lets all others speak again. */
+/**
+ * Ends the links to those who take to their limit and do not give, who never say who they are, and lets all others speak again;
+ * all links, if this visitor is spent.
+ */
 function letGo(of: Swarm, now: number): void {
+  if (spent(of)) {
+    // What was given last may not have gone yet: a look later it has.
+    if (now < of.hope) for (const link of of.neighbours.keys()) close(of, link);
+    // Should the page want something again, it is as if this visitor came now.
+    of.hope = now + JOIN_PATIENCE;
+    of.seek = now + LOOK;
+    of.rest = SEEK;
+  }
   for (const them of linked(of)) {
     them.words = 0;
     const limit = them.wish && them.ask && balance(them) + BLOCK > trust(them);
@@ -185,6 +196,6 @@ function want(of: Swarm, chunks: readonly number[], now: number): void {
   for (const them of linked(of)) {
     if (!them.ask || of.wanted.has(them.ask.chunk)) continue;
     them.stale = them.ask.chunk;
-    them.ask = undefined;
+    forget(of, them);
   }
 }

@@ -2,14 +2,19 @@
  * The giving side of the exchange: what neighbours are told, and who gets the next block. Law 3 is kept here: a block is
  * booked in the ledger before it goes. Pure part of `exchange.ts`, twin of `src/swarm/giving.rs`.
  */
-import { accuse, free, linked, say, stated, type Swarm } from "./state";
-import { balance, give } from "./ledger";
+import { accuse, linked, say, stated, type Swarm } from "./state";
+import { balance, credit, give } from "./ledger";
 import { Fault } from "./fault";
 import { spansOf } from "./ranges";
 import { Kind, VERSION, type Message } from "./message";
 import { trust, type Neighbour } from "./neighbour";
 import { BLOCK, described, lacks } from "./manifest";
-import { whom } from "./roulette";
+import { least } from "./roulette";
+
+/** Milliseconds of waiting that weigh as much as one unit of credit. */
+const WAIT = 300;
+/** More than any credit and waiting weigh. */
+const OWED = 1e12;
 
 /** First words on a new link: who we are, all that we hold, and whether there are lists to learn. */
 export function greet(of: Swarm, them: Neighbour): void {
@@ -35,15 +40,21 @@ export function wish(of: Swarm, them: Neighbour, { chunk, block }: Message & { k
   them.wish = undefined;
   if (!of.held.has(chunk)) lack(of, them, chunk);
   else if (block * BLOCK >= described(of.manifest, chunk)[0]) return accuse(of, them, Fault.Block);
-  else them.wish = { since, proven: false, ...before, chunk, block: Math.max(block, before?.block ?? 0) };
+  else them.wish = { since, ...before, chunk, block: Math.max(block, before?.block ?? 0) };
   return false;
 }
 
 /** Says the next block, or the proof ahead of it; nothing if nobody may be given one now. */
 export function giveNext(of: Swarm, now: number): void {
-  const them = taker(of, now);
+  // The same until its chunk is sent, or its trust or our credit ends. Then the one to whom more is owed than it owes; of equals the
+  // poorest, for its uplink is idle and a block wakes it; waiting makes up for riches, so that nobody starves; then chance.
+  if (!of.giving || !mayGive(of, of.giving)) {
+    const takers = linked(of).filter((them) => mayGive(of, them));
+    of.giving = least(takers, (them) => them.credit * WAIT - (now - them.wish!.since) - (balance(them) < 0 ? OWED : 0) + of.chance());
+  }
+  const them = of.giving;
   if (!them?.wish) return;
-  const { wish } = them;
+  const wish = them.wish;
   const { chunk, block } = wish;
   const held = of.store.get(chunk);
   if (!held) lack(of, them, chunk);
@@ -52,21 +63,12 @@ export function giveNext(of: Swarm, now: number): void {
     say(of, them, { kind: Kind.Proof, chunk, digests: held.digests });
   } else {
     const bytes = held.bytes.subarray(block * BLOCK, (block + 1) * BLOCK);
-    // Law 3: booked before it goes. `taker` left nobody here who has not the credit, but the ledger decides.
+    // Law 3: booked before it goes. Nobody was chosen who has not the credit, but the ledger decides.
     if (!give(of.ledger, them, bytes.length)) return;
     if (++wish.block * BLOCK >= held.bytes.length) them.wish = undefined;
     // With it the news; a block goes to the end of its packet.
     say(of, them, ...news(of, them), { kind: Kind.Block, credit: stated(of), chunk, block, bytes });
   }
-}
-
-/** Who is given to now: the same until its chunk is sent, or its trust or our credit ends. */
-function taker(of: Swarm, now: number): Neighbour | undefined {
-  if (!of.giving || !mayGive(of, of.giving)) {
-    const takers = linked(of).filter((them) => mayGive(of, them));
-    of.giving = whom(takers, now, of.chance);
-  }
-  return of.giving;
 }
 
 /**
@@ -77,7 +79,7 @@ function mayGive(of: Swarm, them: Neighbour): boolean {
   const { wish, link, full } = them;
   if (!wish || full || of.neighbours.get(link) !== them) return false;
   const bytes = Math.min(described(of.manifest, wish.chunk)[0] - wish.block * BLOCK, BLOCK);
-  return bytes <= free(of) && (balance(them) + bytes <= trust(them) || !of.wanted.size);
+  return !of.quiet() && bytes <= credit(of.ledger) && (balance(them) + bytes <= trust(them) || !of.wanted.size);
 }
 
 /** Answers an Ask for what is not held (any more). */

@@ -25,7 +25,8 @@ const flashback = api(
 
 function become(state: State, reason: string): void {
   if (flashback.state === "off") return;
-  Object.assign(flashback, { state, reason });
+  flashback.state = state;
+  flashback.reason = reason;
   flashback.dispatchEvent(new Event("state"));
 }
 
@@ -49,18 +50,16 @@ function carry(page: Page): void {
   joined.join();
   takeControl().then((ours) => {
     if (flashback.state === "off") return;
-    if (!ours) {
-      foreign();
-      return;
-    }
-    crossing = bridge(page.manifest, {
-      ready: () => {
-        release(document, page.manifest);
-        become("carrying", "");
-      },
-      carry: joined.carry,
-      lost: foreign,
-    });
+    if (!ours) foreign();
+    else
+      crossing = bridge(page.manifest, {
+        ready: () => {
+          release(document, page.manifest);
+          become("carrying", "");
+        },
+        carry: joined.carry,
+        lost: foreign,
+      });
   }, failed);
 
   // Open connections keep a page out of the back/forward cache, and neighbours waiting for one that has gone.

@@ -35,7 +35,7 @@ export interface Neighbour extends Pair {
   /** The chunk whose proof it sent last: its blocks are of that one. */
   sending?: number;
   /** What it asked of us, and since when. */
-  wish?: { chunk: number; block: number; proven: boolean; since: number } | undefined;
+  wish?: { chunk: number; block: number; proven?: boolean; since: number } | undefined;
   /** Since when it owes as much as it may, and gives nothing. */
   limit?: number | undefined;
   /** When it may ask again to be introduced, and whether it was asked to introduce. */

@@ -28,7 +28,11 @@ export async function fetchChunks(
       cache: "no-store",
       signal: stop,
     });
-    if (response.status === 503) return retryAfter(response);
+    if (response.status === 503) {
+      // A saturated origin wants to be left alone; longer than the page can wait counts as never.
+      const seconds = Number(response.headers.get("retry-after") ?? 1);
+      return seconds <= AFTER_MOST ? seconds * 1000 : undefined;
+    }
     // The one header that says both that it is a part and that it is the right one, of the right length.
     if (response.headers.get("content-range") !== `bytes ${range}/${object.length}`) return undefined;
     await cut(response.body!.getReader(), object, chunk, deliver);
@@ -67,10 +71,4 @@ async function cut(
       rest = rest.subarray(length);
     }
   }
-}
-
-/** Milliseconds that a saturated origin wants to be left alone; more than the page can wait for counts as never. */
-function retryAfter(response: Response): number | undefined {
-  const seconds = Number(response.headers.get("retry-after") ?? 1);
-  return seconds <= AFTER_MOST ? seconds * 1000 : undefined;
 }

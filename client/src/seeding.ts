@@ -58,12 +58,13 @@ export function take(of: Swarm, chunk: number, bytes: Uint8Array<ArrayBuffer>): 
  */
 export function fetchAll(of: Swarm, now: number, look: boolean): void {
   const alone = of.plain ? Infinity : linked(of)[0] ? 0 : now - of.hope;
-  const most = SEED * 2 ** (alone / 1000);
+  const chunks = SEED * 2 ** (alone / 1000);
   const wanted = [...of.wanted.keys()];
   if (alone <= 0) wanted.sort(() => of.chance() - 0.5);
+  const most = alone < Infinity ? +look : FETCHES;
   for (const chunk of wanted) {
-    if (of.fetches >= (alone < Infinity ? +look : FETCHES)) return;
-    const count = run(of, alone > 0, chunk, most, now);
+    if (of.fetches >= most) return;
+    const count = run(of, alone > 0, chunk, chunks, now);
     if (!count) continue;
     of.fetches++;
     of.outputs.push({ kind: Out.Fetch, chunk, count });
@@ -103,14 +104,11 @@ function run(of: Swarm, plain: boolean, chunk: number, most: number, now: number
 /** Whether the neighbours had their chance. */
 function abandoned(of: Swarm, entry: Wanted, plain: boolean, chunk: number, now: number): boolean {
   if (entry.from !== Bringer.Nobody || now < entry.later) return false;
-  if (covered(of, chunk, now)) entry.covered = now;
-  else if (plain) return true;
-  return entry.failures >= FAILURES || now - entry.covered >= PATIENCE;
-}
-
-/** Whether one who holds the chunk has given lately, or has credit and no reason to keep it. */
-function covered(of: Swarm, chunk: number, now: number): boolean {
-  return linked(of).some(
+  // One who holds the chunk has given lately, or has credit and no reason to keep it.
+  const covered = linked(of).some(
     (them) => able(them) && them.held.has(chunk) && (now - them.gave < PATIENCE || (them.credit > 0 && trustsUs(them))),
   );
+  if (covered) entry.covered = now;
+  else if (plain) return true;
+  return entry.failures >= FAILURES || now - entry.covered >= PATIENCE;
 }

@@ -46,10 +46,6 @@ export type FromBroker =
   | { kind: Talk.Chunk; chunk: number; bytes: Uint8Array }
   | { kind: Talk.Sponsor; visitor: number };
 
-export function encodeSignal(message: FromVisitor): Uint8Array<ArrayBuffer> {
-  return fromVisitor.write(message) as Uint8Array<ArrayBuffer>;
-}
-
 /** The message that `from` is; it may borrow it. */
 export function decodeSignal(from: Uint8Array): FromBroker | Refused {
   return decodeAll(from, fromBroker.decode);
@@ -72,6 +68,8 @@ const fromVisitor = oneOf<FromVisitor>(
   },
   Fault.Type,
 );
+
+export const encodeSignal = fromVisitor.write as (message: FromVisitor) => Uint8Array<ArrayBuffer>;
 
 const fromBroker = oneOf<FromBroker>(
   {

@@ -5,7 +5,7 @@ import { Talk } from "./signal";
 import { credit, CREDIT_MOST, CREDIT_UNIT, ledger, type Ledger } from "./ledger";
 import type { Fault } from "./fault";
 import { BROKER, type Introduction } from "./introducing";
-import type { Manifest } from "./manifest";
+import { BLOCK, type Manifest } from "./manifest";
 import type { Partial } from "./chunk";
 import { Out, type Output } from "./step";
 import { Bringer, type Neighbour, type Wanted } from "./neighbour";
@@ -103,15 +103,28 @@ export function keep(of: Swarm, chunk: number, held: Held, giver?: Neighbour): v
   of.outputs.push({ kind: Out.Got, chunk, from: giver ? "peer" : "origin" });
 }
 
+/**
+ * Whether there is nothing to give and nothing to ask for: such a visitor only takes up a place among its neighbours' links. Without
+ * a broker it would find nobody again.
+ */
+export function spent(of: Swarm): boolean | undefined {
+  return of.joined && !of.wanted.size && of.held.size > 0 && credit(of.ledger) < BLOCK;
+}
+
 /** Ends the link to one who did wrong, for good; true, for what it was asked for must be asked of another. */
 export function accuse(of: Swarm, them: Neighbour, fault: Fault, certain = true): true {
   const { link, by } = them;
   // Of whom a neighbour introduced, the broker knows nothing.
   if (certain && by === BROKER) tell(of, { kind: Talk.Accuse, visitor: link, fault });
   of.banned.add(link);
+  close(of, link);
+  return true;
+}
+
+/** Ends a link. */
+export function close(of: Swarm, link: number): void {
   of.outputs.push({ kind: Out.Close, link });
   leave(of, link);
-  return true;
 }
 
 /** Says something to a neighbour, in one packet. */
@@ -143,11 +156,6 @@ export function forget(of: Swarm, them: Neighbour): void {
   if (!entry) return;
   entry.from = Bringer.Nobody;
   entry.failures++;
-}
-
-/** Bytes that may still be given. */
-export function free(of: Swarm): number {
-  return of.quiet() ? 0 : credit(of.ledger);
 }
 
 /** The credit as neighbours are told it, in units of 2 KiB, of which whole ones are written: none while there is little to spend it on. */

@@ -32,20 +32,19 @@ export type Forms<M extends { kind: number }> = {
 };
 
 /** The field that holds any of `forms`; a type that none of them has is `fault`. */
-export function oneOf<M extends { kind: number }>(forms: Forms<M>, fault: Fault): Field<M> {
-  const all = forms as Record<number, Record<string, Field<unknown>> | undefined>;
+export function oneOf<M extends { kind: number }>(forms: Forms<M>, fault: Fault): Field<M>;
+export function oneOf(all: Record<number, Record<string, Field<unknown>> | undefined>, fault: Fault): Field<Record<string, unknown> & { kind: number }> {
   return {
     decode(from) {
       const kind = from.integer(1);
       const fields = all[kind];
       check(fields, fault);
-      const message: Record<string, unknown> = { kind };
+      const message: Record<string, unknown> & { kind: number } = { kind };
       for (const name in fields) message[name] = fields[name]!.decode(from);
-      return message as unknown as M;
+      return message;
     },
     write(message) {
-      const values = message as unknown as Record<string, unknown>;
-      return join([[message.kind], ...Object.entries(all[message.kind]!).map(([name, field]) => field.write(values[name]))]);
+      return join([[message.kind], ...Object.entries(all[message.kind]!).map(([name, field]) => field.write(message[name]))]);
     },
   };
 }

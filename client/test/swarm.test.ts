@@ -3,12 +3,13 @@ import { test } from "node:test";
 import { Fault } from "../src/fault.ts";
 import { BROKER } from "../src/introducing.ts";
 import { Bringer } from "../src/neighbour.ts";
-import { handle } from "../src/exchange.ts";
+import { handle, poll } from "../src/exchange.ts";
+import { credit } from "../src/ledger.ts";
 import type { PageObject } from "../src/manifest.ts";
 import { encode, Kind, VERSION, type Message } from "../src/message.ts";
 import { Talk } from "../src/signal.ts";
-import { swarm } from "../src/state.ts";
-import { In, Out } from "../src/step.ts";
+import { swarm, type Swarm } from "../src/state.ts";
+import { In, Out, type Input, type Output } from "../src/step.ts";
 import { memory } from "../src/store.ts";
 import { describe, run, type Setting, type World } from "./world.ts";
 
@@ -216,4 +217,71 @@ test("an origin that is busy is asked again later", () => {
 
 test("a visitor with little memory gives what it still has, and lacks the rest", () => {
   complete({ visitors: 5, every: 1500, lengths: PAGE, budget: 200_000 });
+});
+
+/** A visitor with a link to 7, and with one chunk of `length` bytes from the origin, if any. */
+function holder(length: number): { of: Swarm; at: (now: number, ...inputs: Input[]) => Output[] } {
+  const room = new Uint8Array(8);
+  const bytes = new Uint8Array(length);
+  const manifest = [describe("/a", bytes, 0), describe("/b", new Uint8Array(5000), 1)];
+  const of = swarm({ manifest, room, lan: true, store: memory(1e6), chance: () => 0, quiet: () => false }, 0);
+  /** Looks and inputs, one after the other, and what came of them. */
+  const at = (now: number, ...inputs: Input[]): Output[] => {
+    const found: Output[] = [];
+    for (const input of inputs) {
+      handle(of, input, now);
+      for (let output = poll(of, now); output; output = poll(of, now)) found.push(output);
+    }
+    return found;
+  };
+  at(0, { kind: In.Told, message: { kind: Talk.Welcome, id: 9, others: 5 } }, met(7), { kind: In.Opened, link: 7 });
+  at(0, { kind: In.Heard, link: 7, bytes: encode({ kind: Kind.Hello, wireVersion: VERSION, room, id: 7 }) });
+  if (length) at(0, { kind: In.Told, message: { kind: Talk.Chunk, chunk: 0, bytes } });
+  return { of, at };
+}
+
+const met = (visitor: number): Input => ({ kind: In.Told, message: { kind: Talk.Meet, visitor } });
+const LOOKS: Input[] = [{ kind: In.Tick }];
+const ASK: Input = { kind: In.Heard, link: 7, bytes: encode({ kind: Kind.Ask, credit: 0, chunk: 0, block: 0 }) };
+const kinds = (outputs: Output[]): Out[] => outputs.map(({ kind }) => kind);
+
+test("whoever has nothing to give and wants nothing lets go of its links, accuses nobody, and meets nobody", () => {
+  const { of, at } = holder(3000);
+  at(2000, ASK);
+  assert.equal(credit(of.ledger), 0);
+  assert.deepEqual(at(2100, ...LOOKS), [], "what was given last is still on its way");
+  assert.deepEqual(at(2350, ...LOOKS), [{ kind: Out.Close, link: 7 }]);
+  assert.equal(of.neighbours.size + of.banned.size, 0);
+  assert.deepEqual(at(2400, met(8)), []);
+  assert.deepEqual(at(60_000, ...LOOKS, met(8), ...LOOKS), []);
+});
+
+test("whoever had let go seeks again as soon as it wants something, and is not alone with the origin at once", () => {
+  const { at } = holder(3000);
+  at(2000, ASK);
+  for (let now = 2250; now < 60_000; now += 250) at(now, ...LOOKS);
+  assert(!kinds(at(59_900, { kind: In.Want, chunks: [1] })).includes(Out.Fetch));
+  assert(at(60_000, ...LOOKS).some((output) => output.kind === Out.Tell && output.message.kind === Talk.Need));
+  assert.deepEqual(kinds(at(60_100, met(7))), [Out.Meet], "one whom it had let go, too");
+  assert.deepEqual(kinds(at(60_100, met(8))), [Out.Meet]);
+  at(60_400, { kind: In.Closed, link: 7 }, { kind: In.Closed, link: 8 });
+  const found: Output[] = [];
+  for (let now = 60_500; now < 62_000; now += 250) found.push(...at(now, ...LOOKS));
+  assert(kinds(found).includes(Out.Fetch), "where nobody comes, the origin brings it");
+});
+
+test("links are kept by whoever has credit, wants something, holds nothing yet, or could find nobody again", () => {
+  const stays = ({ of, at }: ReturnType<typeof holder>, why: string): void => {
+    for (let now = 2000; now < 4500; now += 250) at(now, ...LOOKS);
+    assert(of.neighbours.has(7), why);
+    assert(kinds(at(4500, met(8))).includes(Out.Meet), why);
+  };
+  stays(holder(3000), "credit");
+  stays(holder(0), "just came");
+  const wishing = holder(3000);
+  wishing.at(1900, ASK, { kind: In.Want, chunks: [1] });
+  stays(wishing, "wishes");
+  const brokerless = holder(3000);
+  brokerless.at(1900, ASK, { kind: In.Lost });
+  stays(brokerless, "no broker");
 });
