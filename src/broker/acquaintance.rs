@@ -78,6 +78,12 @@ impl Visitor {
         self.since = 0;
     }
 
+    /// It asks to meet somebody: so it has room, whatever it said last.
+    pub(super) const fn asks(&mut self) {
+        self.report.links = 0;
+        self.since = 0;
+    }
+
     pub(super) fn knows(&self, id: u32) -> bool {
         self.met.iter().any(|other| other.id == id)
     }

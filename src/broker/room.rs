@@ -165,6 +165,7 @@ impl Room {
             FromVisitor::Signal { to, body } => self.relay(from, to, body, mail),
             FromVisitor::Need { count } => {
                 let count = usize::from(count).min(self.rules.introductions);
+                self.visitors.get_mut(&from).into_iter().for_each(Visitor::asks);
                 Heard::Introduced(self.introduce(from, count, rng, mail))
             }
             FromVisitor::Accuse { visitor, fault } => self.accuse(from, visitor, fault),

@@ -183,10 +183,12 @@ fn who_says_that_it_has_all_the_links_it_may_is_introduced_to_nobody() {
     stage.told();
     let newcomer = stage.join();
     assert_eq!(stage.met(newcomer), [free]);
+    // Who asks has lost some since.
     assert_eq!(
         stage.hear(full, FromVisitor::Need { count: 1 }),
-        Heard::Introduced(0)
+        Heard::Introduced(1)
     );
+    stage.hear(full, says(RULES.links as u8));
     // One has left, and its place is taken by the next introduction, before it says so.
     stage.hear(full, says(RULES.links as u8 - 1));
     stage.told();
