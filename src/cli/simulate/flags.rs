@@ -40,7 +40,7 @@ pub(in crate::cli) struct Simulate {
     /// The origin's uplink.
     #[arg(long, value_name = "RATE", default_value = "10mbit")]
     origin_up: BitRate,
-    /// What of it the crowd may have, as [origin] uplink says to the proxy; all of it, unless it is said. Load and bound are those of
+    /// What of it the crowd may have, as the setting origin.uplink says to the proxy; all of it, unless it is said. Load and bound are those of
     /// the whole uplink.
     #[arg(long, value_name = "RATE")]
     budget: Option<BitRate>,
