@@ -12,6 +12,8 @@ full=${1:-}
 
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
+# Steps run in groups of their own, which a terminal's interrupt does not reach.
+trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
 export chromium=${CHROMIUM:-/usr/lib/chromium/chromium}
 # Seconds a step may take. The longest, the first build on a slow machine, takes a third of it: what takes longer hangs, and its
 # log names the test.
@@ -23,7 +25,8 @@ step() {
   file=$log/$(printf '%02d' "$(find "$log" -type f | wc -l)")
   shift
   printf '%-46s' "$name"
-  if timeout --kill-after=10 "$limit" bash -euo pipefail -c '"$@"' step "$@" >"$file" 2>&1; then
+  timeout --kill-after=10 "$limit" bash -euo pipefail -c '"$@"' step "$@" >"$file" 2>&1 &
+  if wait $!; then
     printf '%5d s\n' $((SECONDS - began))
   else
     printf 'FAILED after %d s\n\n' $((SECONDS - began))

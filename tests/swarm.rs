@@ -1136,6 +1136,9 @@ fn who_has_the_page_and_has_given_all_of_it_leaves_when_its_last_block_is_out() 
     assert_eq!(outputs.last(), Some(&Output::Leave));
     let (_, outputs) = look(&mut swarm);
     assert!(outputs.is_empty(), "once: {outputs:?}");
+    // What the broker said before it knew.
+    swarm.handle(Input::Met(9), Moment::default());
+    assert_eq!((said(&mut swarm), swarm.meetings()), (vec![Output::Close(9)], 0));
 }
 
 #[test]

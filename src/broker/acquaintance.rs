@@ -19,8 +19,8 @@ pub(super) struct Visitor {
     /// Its seed waits too long: the first neighbour is to give it one.
     pub(super) wants_sponsor: bool,
     pub(super) report: Report,
-    /// Introductions since that report, less those that are over since then or whose other side has left.
-    since: i32,
+    /// Links as it said last, and introductions since, less those that are over since.
+    reckoned: i32,
 }
 
 /// One side of an introduction.
@@ -68,20 +68,18 @@ impl Visitor {
     /// many as it may would decline.
     pub(super) fn links(&self) -> usize {
         let made = self.met.iter().filter(|other| !other.over).count();
-        let all = i32::from(self.report.links) + self.since;
-        made.max(all.max(0) as usize)
+        made.max(self.reckoned.max(0) as usize)
     }
 
     /// Takes what it says of itself.
-    pub(super) const fn reports(&mut self, report: Report) {
+    pub(super) fn reports(&mut self, report: Report) {
         self.report = report;
-        self.since = 0;
+        self.reckoned = report.links.into();
     }
 
     /// It asks to meet somebody: so it has room, whatever it said last.
     pub(super) const fn asks(&mut self) {
-        self.report.links = 0;
-        self.since = 0;
+        self.reckoned = 0;
     }
 
     pub(super) fn knows(&self, id: u32) -> bool {
@@ -94,7 +92,7 @@ impl Visitor {
 
     pub(super) fn meet(&mut self, id: u32) {
         self.links_ever += 1;
-        self.since += 1;
+        self.reckoned += 1;
         self.met.push(Acquaintance {
             id,
             over: false,
@@ -112,7 +110,7 @@ impl Visitor {
         };
         other.over = true;
         self.links_ever -= u32::from(failed);
-        self.since -= 1;
+        self.reckoned -= 1;
     }
 
     /// The other has left.

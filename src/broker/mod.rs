@@ -26,7 +26,6 @@
 //! ```
 
 mod acquaintance;
-#[cfg(feature = "layer")]
 pub mod limit;
 mod room;
 mod settings;

@@ -1,6 +1,6 @@
 //! The exchange of one visitor: a state machine of values. What happened goes in, what is to be done comes out; asking is
 //! in `asking.rs`, giving in `giving.rs`, and whom and which chunk in `roulette.rs`; how it comes by neighbours, and helps
-//! others to them, in `seeking.rs` and `introducing.rs`.
+//! others to them, in `seeking.rs` and `introducing.rs`; for how many there is room, and when it leaves, in `places.rs`.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -64,7 +64,7 @@ pub struct Swarm<P> {
     /// What the origin may send out of turn.
     pub(super) spare: SmallVec<[u32; 6]>,
     pub(super) random: SmallRng,
-    /// Looks at which it was [spent](Self::is_spent).
+    /// Looks at which it was [spent](Self::is_spent), until it leaves.
     pub(super) spent: u8,
     pub(super) seeking: Seeking,
     pub(super) introduced: Introduced,
@@ -221,7 +221,7 @@ impl<P: Payload> Swarm<P> {
         }
         let meeting = self.seeking.over(link);
         let by = meeting.and_then(|meeting| meeting.by);
-        let most = self.most(by);
+        let most = self.most(by.is_none());
         if self.taken() >= most || link == self.hello.id {
             self.outputs.push_back(Output::Close(link));
             return false;

@@ -21,13 +21,16 @@ impl<P: Payload> Swarm<P> {
 
     /// Links that may be added, meetings counted as links.
     pub(super) fn room(&self) -> usize {
-        usize::from(self.rules.links_max).saturating_sub(self.taken() + self.meetings())
+        self.most(false).saturating_sub(self.taken() + self.meetings())
     }
 
-    /// Links at most if one more is made by this introducer. Somewhat more for the broker: whom it introduces is most often a
-    /// newcomer, who knows nobody else, and it hears of links that neighbours made seconds later.
-    pub(super) fn most(&self, by: Option<u32>) -> usize {
-        let beyond = if by.is_none() { self.rules.introductions } else { 0 };
+    /// Links at most. Somewhat more if the broker makes one more: whom it introduces is most often a newcomer, who knows nobody
+    /// else, and it hears of links that neighbours made seconds later. None for one that has left.
+    pub(super) fn most(&self, by_broker: bool) -> usize {
+        if self.spent >= LOOKS {
+            return 0;
+        }
+        let beyond = if by_broker { self.rules.introductions } else { 0 };
         usize::from(self.rules.links_max) + usize::from(beyond)
     }
 
@@ -61,8 +64,11 @@ impl<P: Payload> Swarm<P> {
 
     /// Leaves for good if it was spent at the last look as well, so that its last block is out.
     pub(super) fn retire(&mut self) {
-        self.spent = self.spent.saturating_add(u8::from(self.is_spent()));
-        if self.spent != 2 {
+        if !self.is_spent() || self.spent >= LOOKS {
+            return;
+        }
+        self.spent += 1;
+        if self.spent < LOOKS {
             return;
         }
         while !self.neighbours.is_empty() {
@@ -83,3 +89,6 @@ impl<P: Payload> Swarm<P> {
         self.outputs.push_back(Output::Close(link));
     }
 }
+
+/// Looks at which one is spent until it leaves.
+const LOOKS: u8 = 2;

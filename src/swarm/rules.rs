@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Rules {
-    /// Neighbours that are sought. Each costs a handshake and its share of the news: with 6 a page is 4 % faster than with 8
+    /// Neighbours that are sought, two that have the page counted as one. Each costs a handshake and its share of the news: with 6 a page is 4 % faster than with 8
     /// at load 4 and 1 % slower at 32; with 5 it is much slower there.
     pub links: u8,
     /// Neighbours at most, and [`introductions`](Self::introductions) more that the broker introduces; those beyond `links` came

@@ -150,7 +150,7 @@ impl<P: Payload> Swarm<P> {
             return false;
         }
         self.seeking.hoped = self.seeking.hoped.saturating_sub(1);
-        if self.taken() + self.meetings() < self.most(None) {
+        if self.taken() + self.meetings() < self.most(true) {
             let trust = self.rules.trust;
             let first = Mutual {
                 theirs: trust,

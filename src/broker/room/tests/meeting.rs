@@ -228,3 +228,27 @@ fn who_came_before_there_was_anybody_meets_those_who_come_next() {
     let newcomer = stage.join();
     assert_eq!(stage.met(newcomer).len(), 2);
 }
+
+#[test]
+fn who_is_owed_introductions_and_was_accused_waits() {
+    let rules = Rules {
+        introductions: 2,
+        ..RULES
+    };
+    let met_the_first = |accused: bool| {
+        let mut stage = Stage::new(rules);
+        let [first, second, _] = [stage.join(), stage.join(), stage.join()];
+        if accused {
+            stage.accuse(second, first);
+        }
+        stage.told();
+        (0..8)
+            .filter(|_| {
+                let newcomer = stage.join();
+                stage.met(newcomer).contains(&first)
+            })
+            .count()
+    };
+    assert!(met_the_first(true) < met_the_first(false));
+    assert_eq!(met_the_first(true), 0, "there are others");
+}
