@@ -92,6 +92,12 @@ fn main() -> anyhow::Result<ExitCode> {
         queue: arguments.queue.into(),
     };
     let most = arguments.visitors.iter().copied().max().unwrap_or(1);
+    if let Some(budget) = arguments.budget.filter(|budget| *budget > rates.origin_up) {
+        anyhow::bail!(
+            "a --budget of {budget} is more than the --origin-up of {}",
+            rates.origin_up
+        );
+    }
     let network = Network::build(rates, most)?;
     let page = Arc::new(Page::new(arguments.page.0));
     let upstream = Arc::clone(&page).serve(&network.origin)?;
