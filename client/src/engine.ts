@@ -3,7 +3,7 @@
  * nothing; it carries inputs to `exchange.ts` and does what comes out.
  */
 import type { Pull } from "./port";
-import { linked, spent, swarm } from "./state";
+import { linked, swarm } from "./state";
 import type { Ledger } from "./ledger";
 import { chunkLength, lacks, objectOf, type Manifest, type Page, type PageObject } from "./manifest";
 import { ahead, feed, tell, type Reader } from "./reader";
@@ -23,7 +23,7 @@ const PATIENCE = 10_000;
 /** Milliseconds for which neighbours are waited for to tell a list of digests: twice what it takes to meet the first. */
 const TELLING = 1000;
 
-/** The links that one reports who wants none: more than anybody has. */
+/** The links that one reports who needs none any more: more than anybody has. */
 const LINKS_NONE = 255;
 
 export interface Engine {
@@ -129,8 +129,6 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
   };
   const beat = (): void => {
     const now = performance.now();
-    // Ahead of the look, which may ask the broker for neighbours: it introduces nobody to whoever has so many links.
-    links?.report(exchange.ledger, spent(exchange) ? LINKS_NONE : linked(exchange).length, now);
     input({ kind: In.Tick });
     for (const one of readers) {
       if (!one.hungry) continue;
@@ -138,6 +136,7 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
       if (now - one.hungry > PATIENCE) dismiss(one);
       else tell(one, { what: "wait" });
     }
+    links?.report(exchange.ledger, exchange.looks ? LINKS_NONE : linked(exchange).length, now);
   };
 
   return {

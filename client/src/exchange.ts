@@ -11,14 +11,14 @@ import { Talk } from "./signal";
 import { BROKER, introduce, introduced, meet, relay, relayed, seek } from "./introducing";
 import { taught, teach } from "./teaching";
 import { Fault } from "./fault";
-import { balance } from "./ledger";
-import { EVICT, GREETING, LOOK, SEEK } from "./rules";
+import { balance, credit } from "./ledger";
+import { EVICT, GREETING, SEEK } from "./rules";
 import { trust, wanted, type Neighbour } from "./neighbour";
 import { BLOCK, chunkCount } from "./manifest";
 import { ended, fetchAll, giveUp, reserve, take } from "./seeding";
 import { In, type Input, type Output, type Told } from "./step";
 import { askAll, block, expire, proof, refuse } from "./asking";
-import { accuse, close, JOIN_PATIENCE, forget, leave, linked, spent, type Swarm } from "./state";
+import { accuse, close, JOIN_PATIENCE, forget, leave, linked, type Swarm } from "./state";
 import { decode, Kind, type Message } from "./message";
 import { announce, giveNext, greet, wish } from "./giving";
 
@@ -159,14 +159,10 @@ function hello(of: Swarm, them: Neighbour, { room, id }: Message & { kind: Kind.
  * all links, if this visitor is spent.
  */
 function letGo(of: Swarm, now: number): void {
-  if (spent(of)) {
-    // What was given last may not have gone yet: a look later it has.
-    if (now < of.hope) for (const link of of.neighbours.keys()) close(of, link);
-    // Should the page want something again, it is as if this visitor came now.
-    of.hope = now + JOIN_PATIENCE;
-    of.seek = now + LOOK;
-    of.rest = SEEK;
-  }
+  // Whoever has all and has given it only takes up a place among its neighbours' links. One that lacks something may get it yet, and
+  // have that to give, whether its page wants it now or not. What was given last may not have gone: a look later it has.
+  const all = of.manifest.reduce((sum, { length }) => sum + chunkCount(length), 0);
+  if (of.held.size === all && credit(of.ledger) < BLOCK && of.looks++) for (const link of of.neighbours.keys()) close(of, link);
   for (const them of linked(of)) {
     them.words = 0;
     const limit = them.wish && them.ask && balance(them) + BLOCK > trust(them);

@@ -4,7 +4,7 @@
  */
 import { Talk } from "./signal";
 import { Kind, SEEK_MOST, type Message } from "./message";
-import { linked, say, spent, tell, type Swarm } from "./state";
+import { linked, say, tell, type Swarm } from "./state";
 import { Part } from "./body";
 import { reachable } from "./reach";
 import { neighbour, type Neighbour } from "./neighbour";
@@ -54,7 +54,7 @@ export function seek(of: Swarm, now: number): void {
 
 /** Begins to connect with one whom the broker or a neighbour introduced, if there is room. */
 export function meet(of: Swarm, link: number, by: number, first = TRUST): void {
-  if (spent(of) || of.neighbours.has(link) || link === of.id || of.banned.has(link) || of.neighbours.size >= LINKS_MAX || of.made >= MADE_MOST) return;
+  if (of.looks || of.neighbours.has(link) || link === of.id || of.banned.has(link) || of.neighbours.size >= LINKS_MAX || of.made >= MADE_MOST) return;
   of.made++;
   of.rest = SEEK;
   of.neighbours.set(link, neighbour(link, by, first));

@@ -5,7 +5,7 @@ import { Talk } from "./signal";
 import { credit, CREDIT_MOST, CREDIT_UNIT, ledger, type Ledger } from "./ledger";
 import type { Fault } from "./fault";
 import { BROKER, type Introduction } from "./introducing";
-import { BLOCK, type Manifest } from "./manifest";
+import type { Manifest } from "./manifest";
 import type { Partial } from "./chunk";
 import { Out, type Output } from "./step";
 import { Bringer, type Neighbour, type Wanted } from "./neighbour";
@@ -56,6 +56,8 @@ export interface Swarm {
   /** When more neighbours may be asked for, and how long the broker is left alone then. */
   seek: number;
   rest: number;
+  /** Looks at which it was spent: all is here, and has been given. */
+  looks: number;
   /** How many neighbours introduced, and since when they are counted. */
   met: number;
   counted: number;
@@ -79,6 +81,7 @@ export function swarm(of: Pick<Swarm, "manifest" | "room" | "lan" | "store" | "c
     banned: new Set(),
     made: 0,
     seek: now + SEEK,
+    looks: 0,
     rest: SEEK,
     met: 0,
     counted: now,
@@ -101,14 +104,6 @@ export function keep(of: Swarm, chunk: number, held: Held, giver?: Neighbour): v
     if (them !== giver || them.expected.includes(chunk)) them.stale = chunk;
   }
   of.outputs.push({ kind: Out.Got, chunk, from: giver ? "peer" : "origin" });
-}
-
-/**
- * Whether there is nothing to give and nothing to ask for: such a visitor only takes up a place among its neighbours' links. Without
- * a broker it would find nobody again.
- */
-export function spent(of: Swarm): boolean | undefined {
-  return of.joined && !of.wanted.size && of.held.size > 0 && credit(of.ledger) < BLOCK;
 }
 
 /** Ends the link to one who did wrong, for good; true, for what it was asked for must be asked of another. */

@@ -219,11 +219,11 @@ test("a visitor with little memory gives what it still has, and lacks the rest",
   complete({ visitors: 5, every: 1500, lengths: PAGE, budget: 200_000 });
 });
 
-/** A visitor with a link to 7, and with one chunk of `length` bytes from the origin, if any. */
-function holder(length: number): { of: Swarm; at: (now: number, ...inputs: Input[]) => Output[] } {
+/** A visitor of a page of `objects` with a link to 7, and with the first one, of 3,000 bytes, from the origin, if it `holds` it. */
+function holder(objects: number, holds = true): { of: Swarm; at: (now: number, ...inputs: Input[]) => Output[] } {
   const room = new Uint8Array(8);
-  const bytes = new Uint8Array(length);
-  const manifest = [describe("/a", bytes, 0), describe("/b", new Uint8Array(5000), 1)];
+  const bytes = new Uint8Array(3000);
+  const manifest = Array.from({ length: objects }, (_, at) => describe(`/${at}`, bytes, at));
   const of = swarm({ manifest, room, lan: true, store: memory(1e6), chance: () => 0, quiet: () => false }, 0);
   /** Looks and inputs, one after the other, and what came of them. */
   const at = (now: number, ...inputs: Input[]): Output[] => {
@@ -236,7 +236,7 @@ function holder(length: number): { of: Swarm; at: (now: number, ...inputs: Input
   };
   at(0, { kind: In.Told, message: { kind: Talk.Welcome, id: 9, others: 5 } }, met(7), { kind: In.Opened, link: 7 });
   at(0, { kind: In.Heard, link: 7, bytes: encode({ kind: Kind.Hello, wireVersion: VERSION, room, id: 7 }) });
-  if (length) at(0, { kind: In.Told, message: { kind: Talk.Chunk, chunk: 0, bytes } });
+  if (holds) at(0, { kind: In.Told, message: { kind: Talk.Chunk, chunk: 0, bytes } });
   return { of, at };
 }
 
@@ -245,8 +245,8 @@ const LOOKS: Input[] = [{ kind: In.Tick }];
 const ASK: Input = { kind: In.Heard, link: 7, bytes: encode({ kind: Kind.Ask, credit: 0, chunk: 0, block: 0 }) };
 const kinds = (outputs: Output[]): Out[] => outputs.map(({ kind }) => kind);
 
-test("whoever has nothing to give and wants nothing lets go of its links, accuses nobody, and meets nobody", () => {
-  const { of, at } = holder(3000);
+test("whoever has the page and has given all of it lets go of its links, accuses nobody, and meets nobody", () => {
+  const { of, at } = holder(1);
   at(2000, ASK);
   assert.equal(credit(of.ledger), 0);
   assert.deepEqual(at(2100, ...LOOKS), [], "what was given last is still on its way");
@@ -256,32 +256,16 @@ test("whoever has nothing to give and wants nothing lets go of its links, accuse
   assert.deepEqual(at(60_000, ...LOOKS, met(8), ...LOOKS), []);
 });
 
-test("whoever had let go seeks again as soon as it wants something, and is not alone with the origin at once", () => {
-  const { at } = holder(3000);
-  at(2000, ASK);
-  for (let now = 2250; now < 60_000; now += 250) at(now, ...LOOKS);
-  assert(!kinds(at(59_900, { kind: In.Want, chunks: [1] })).includes(Out.Fetch));
-  assert(at(60_000, ...LOOKS).some((output) => output.kind === Out.Tell && output.message.kind === Talk.Need));
-  assert.deepEqual(kinds(at(60_100, met(7))), [Out.Meet], "one whom it had let go, too");
-  assert.deepEqual(kinds(at(60_100, met(8))), [Out.Meet]);
-  at(60_400, { kind: In.Closed, link: 7 }, { kind: In.Closed, link: 8 });
-  const found: Output[] = [];
-  for (let now = 60_500; now < 62_000; now += 250) found.push(...at(now, ...LOOKS));
-  assert(kinds(found).includes(Out.Fetch), "where nobody comes, the origin brings it");
-});
-
-test("links are kept by whoever has credit, wants something, holds nothing yet, or could find nobody again", () => {
+test("links are kept by whoever has credit, holds nothing yet, or lacks something, be it that the page does not want it now", () => {
   const stays = ({ of, at }: ReturnType<typeof holder>, why: string): void => {
     for (let now = 2000; now < 4500; now += 250) at(now, ...LOOKS);
     assert(of.neighbours.has(7), why);
     assert(kinds(at(4500, met(8))).includes(Out.Meet), why);
   };
-  stays(holder(3000), "credit");
-  stays(holder(0), "just came");
-  const wishing = holder(3000);
-  wishing.at(1900, ASK, { kind: In.Want, chunks: [1] });
-  stays(wishing, "wishes");
-  const brokerless = holder(3000);
-  brokerless.at(1900, ASK, { kind: In.Lost });
-  stays(brokerless, "no broker");
+  stays(holder(1), "credit");
+  stays(holder(1, false), "just came");
+  const lacking = holder(2);
+  lacking.at(1900, ASK);
+  assert.equal(credit(lacking.of.ledger), 0);
+  stays(lacking, "the rest of a film");
 });

@@ -59,7 +59,7 @@ pub struct Report {
     pub peer: u64,
     /// Given to neighbours.
     pub given: u64,
-    /// Open links. One with as many as it may have is introduced to nobody until it says Need; who wants none says 255.
+    /// Open links. One with as many as it may have is introduced to nobody until it says Need; who has all and has given it says 255.
     pub links: u8,
 }
 
