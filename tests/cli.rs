@@ -442,6 +442,7 @@ fn a_simulated_crowd_is_reported_and_drawn() {
         "90th percentile",
         "99th percentile",
         "fluid bound",
+        "fluid, median",
         "origin alone",
     ] {
         assert!(drawing.contains(curve), "{curve} is missing");
@@ -480,6 +481,10 @@ fn a_simulated_crowd_comes_as_a_log_says_and_what_is_beside_it_is_told() {
         assert_eq!(report["visitors"], visitors, "{report}");
         assert!(
             report["alone"]["seconds"]["p50"].is_number() && report["fair"]["saved"].is_number(),
+            "{report}"
+        );
+        assert!(
+            report["fluid"]["p50"].as_f64() < report["alone"]["seconds"]["p50"].as_f64(),
             "{report}"
         );
     }

@@ -19,7 +19,8 @@ export async function relay(port) {
       if (signals) keep(signalling, visitor);
       site.write(head);
       visitor.pipe(site).pipe(visitor);
-      site.on("close", () => visitor.destroy());
+      // What the site said last may still be on its way: ended, not destroyed.
+      site.on("close", () => visitor.end());
       visitor.on("close", () => site.destroy());
     });
   });

@@ -3,14 +3,15 @@
 
 use std::time::Duration;
 
-use rand::RngExt;
+use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 use crate::{
     sim::{
+        cost,
         event::Event,
         nat::Nat,
         network::Wire,
-        scenario::Arrivals,
+        scenario::{Arrivals, Scenario},
         visitor::{Kind, Visitor},
         world::World,
     },
@@ -18,41 +19,72 @@ use crate::{
     unit::BitRate,
 };
 
-impl World<'_> {
-    /// The next visitor opens the page; the one after it is on its way.
-    pub(super) fn arrive(&mut self) {
-        let number = self.visitors.len() as u32;
-        let late = self.arrival_after(self.tally.arrived as u32);
-        match late {
-            Some(span) => self.later(span, Event::Arrival),
-            None => self.closed = true,
-        }
-        let kind = self.kind();
-        let mut them = Visitor::new(kind, self.now, self.scenario.page);
-        let churns = self.crowd.random_bool(self.scenario.churn);
-        if churns {
-            let span = Duration::from_secs_f64(self.crowd.random_range(0.0..10.0));
-            self.later(span, Event::Leave(number));
-        }
-        let scenario = self.scenario;
-        them.dwell = scenario.dwell.draw(&mut self.traits);
-        them.nat = Nat::draw(scenario.symmetric, scenario.restricted, &mut self.traits);
-        let mix = scenario.mix.as_ref();
-        let up = mix.map_or(scenario.up, |mix| mix.draw(&mut self.traits));
-        them.measured = kind.is_fair() && !churns && self.now >= self.hold();
-        self.enter(them, up);
-        self.tally.arrived += 1;
-        // TCP and TLS 1.3, each a round trip, and half of one for the request.
-        self.later(self.scenario.rtt * 5 / 2, Event::Request(number));
-    }
+/// The visitors of a scenario, in the order in which they come.
+#[derive(Debug)]
+pub(super) struct Crowd<'a> {
+    scenario: &'a Scenario,
+    /// When the next one comes; none after the last.
+    due: Option<Moment>,
+    /// Visitors that have come.
+    came: u32,
+    /// Who comes when, and who does not play fair.
+    random: SmallRng,
+    /// What they are behind and how long they stay: apart, so that the same visitors come at the same times whatever that is.
+    traits: SmallRng,
+}
 
-    /// When the first one comes.
-    pub(super) fn first(&self) -> Moment {
-        let span = match &self.scenario.arrivals {
+/// One who comes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Comer {
+    pub(super) kind: Kind,
+    pub(super) up: BitRate,
+    pub(super) nat: Nat,
+    /// How long it stays with the page.
+    pub(super) dwell: Duration,
+    /// How long after it came it leaves, with the page or without.
+    pub(super) churns: Option<Duration>,
+    /// Whether its time is one of the figures: honest, staying, there at full load.
+    pub(super) measured: bool,
+}
+
+impl<'a> Crowd<'a> {
+    pub(super) fn new(scenario: &'a Scenario) -> Self {
+        let first = match &scenario.arrivals {
             Arrivals::Log(times) => times.first().copied().unwrap_or_default(),
             Arrivals::Flash | Arrivals::Poisson | Arrivals::All => Duration::ZERO,
         };
-        Moment::default().after(span)
+        Self {
+            scenario,
+            due: Some(Moment::default().after(first)),
+            came: 0,
+            random: SmallRng::seed_from_u64(!scenario.seed),
+            traits: SmallRng::seed_from_u64(scenario.seed.rotate_left(16)),
+        }
+    }
+
+    /// When the next one comes; none if nobody does any more.
+    pub(super) const fn due(&self) -> Option<Moment> {
+        self.due
+    }
+
+    /// The next visitor comes, now; none if nobody does any more.
+    pub(super) fn come(&mut self, now: Moment) -> Option<Comer> {
+        let scenario = self.scenario;
+        self.due?;
+        self.due = self.gap(now).map(|span| now.after(span));
+        self.came += 1;
+        let kind = self.kind();
+        let churns = self.random.random_bool(scenario.churn);
+        let churns = churns.then(|| Duration::from_secs_f64(self.random.random_range(0.0..10.0)));
+        let mix = scenario.mix.as_ref();
+        Some(Comer {
+            kind,
+            dwell: scenario.dwell.draw(&mut self.traits),
+            nat: Nat::draw(scenario.symmetric, scenario.restricted, &mut self.traits),
+            up: mix.map_or(scenario.up, |mix| mix.draw(&mut self.traits)),
+            churns,
+            measured: kind.is_fair() && churns.is_none() && now >= self.hold(),
+        })
     }
 
     fn kind(&mut self) -> Kind {
@@ -63,21 +95,12 @@ impl World<'_> {
             (Kind::Understating, scenario.understating),
             (Kind::Sybil, scenario.sybils),
         ];
-        let (draw, mut sum) = (self.crowd.random::<f64>(), 0.0);
+        let (draw, mut sum) = (self.random.random::<f64>(), 0.0);
         let kind = kinds.into_iter().find(|(_, share)| {
             sum += share;
             draw < sum
         });
         kind.map_or(Kind::Honest, |(kind, _)| kind)
-    }
-
-    /// Gives a visitor its number.
-    pub(super) fn enter(&mut self, them: Visitor, up: BitRate) -> u32 {
-        let number = self.visitors.len() as u32;
-        self.visitors.push(Some(Box::new(them)));
-        self.wires.push(Wire::new(up));
-        self.present += 1;
-        number
     }
 
     /// When the crowd is at its load: who arrives from then on is measured.
@@ -92,17 +115,17 @@ impl World<'_> {
         DOUBLING.mul_f64((self.scenario.load / LOAD_BEFORE).log2().max(0.0))
     }
 
-    /// How long after this arrival, of so many before it, the next one is; none after the last.
-    fn arrival_after(&mut self, number: u32) -> Option<Duration> {
+    /// How long after the one that comes now the next one does; none if it is the last.
+    fn gap(&mut self, now: Moment) -> Option<Duration> {
         let most = self.scenario.visitors.unwrap_or(u32::MAX);
-        if number + 1 >= most {
+        if self.came + 1 >= most {
             return None;
         }
-        let since = self.now.since(Moment::default());
+        let since = now.since(Moment::default());
         match &self.scenario.arrivals {
             Arrivals::All => return Some(Duration::ZERO),
             Arrivals::Log(times) => {
-                let next = times.get(number as usize + 1)?;
+                let next = times.get(self.came as usize + 1)?;
                 return Some(next.saturating_sub(since));
             }
             Arrivals::Flash | Arrivals::Poisson => {}
@@ -110,10 +133,45 @@ impl World<'_> {
         let since = since.as_secs_f64();
         let early = self.hold().since(Moment::default()).as_secs_f64() - since;
         let share = (early.max(0.0) / -DOUBLING.as_secs_f64()).exp2();
-        let draw: f64 = self.crowd.random();
+        let draw: f64 = self.random.random();
         let span = Duration::from_secs_f64(-(1.0 - draw).ln() / (self.scenario.rate() * share));
         let end = self.hold().after(HOLD);
-        (self.scenario.visitors.is_some() || self.now.after(span) < end).then_some(span)
+        (self.scenario.visitors.is_some() || now.after(span) < end).then_some(span)
+    }
+}
+
+impl World<'_> {
+    /// The next visitor opens the page; the one after it is on its way.
+    pub(super) fn arrive(&mut self) {
+        let number = self.visitors.len() as u32;
+        let Some(comer) = self.crowd.come(self.now) else {
+            return;
+        };
+        match self.crowd.due() {
+            Some(due) => self.queue.push(due, Event::Arrival),
+            None => self.closed = true,
+        }
+        if let Some(span) = comer.churns {
+            self.later(span, Event::Leave(number));
+        }
+        let them = Visitor {
+            measured: comer.measured,
+            dwell: comer.dwell,
+            nat: comer.nat,
+            ..Visitor::new(comer.kind, self.now, self.scenario.page)
+        };
+        self.enter(them, comer.up);
+        self.tally.arrived += 1;
+        self.later(cost::request(self.scenario.rtt), Event::Request(number));
+    }
+
+    /// Gives a visitor its number.
+    pub(super) fn enter(&mut self, them: Visitor, up: BitRate) -> u32 {
+        let number = self.visitors.len() as u32;
+        self.visitors.push(Some(Box::new(them)));
+        self.wires.push(Wire::new(up));
+        self.present += 1;
+        number
     }
 }
 

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::{
-    content::{BLOCK, DIGEST},
+    content::{BLOCK, CHUNK, DIGEST},
+    sim::Scenario,
     swarm::{
         Body, Message,
         message::{BLOCKS, Bundle, Relayed, Signal},
@@ -20,8 +21,8 @@ pub(super) fn own(message: &Message) -> u64 {
         Message::Have(have) => 3 + 2 * have.ranges.runs().len() as u64,
         Message::Ask(_) => 7,
         Message::Cancel(_) | Message::Lack(_) => 5,
-        Message::Proof(_) => 5 + DIGEST as u64 * u64::from(BLOCKS),
-        Message::Block(block) => 7 + block.bytes.len() as u64,
+        Message::Proof(_) => PROOF + DIGEST as u64 * u64::from(BLOCKS),
+        Message::Block(block) => BLOCK_HEAD + block.bytes.len() as u64,
         Message::Seek(seek) => 2 + 4 * seek.known.len() as u64,
         Message::Meet(_) => 6,
         Message::Signal(Signal { body, .. }) | Message::Relayed(Relayed { body, .. }) => {
@@ -47,11 +48,50 @@ pub(super) const fn origin(bytes: u64) -> u64 {
     bytes + bytes.div_ceil(SEGMENT) * TCP + bytes.div_ceil(16 * 1024) * TLS
 }
 
+/// How long after somebody comes the origin has its request: TCP and TLS 1.3, each a round trip, and half of one for the request.
+pub(super) const fn request(rtt: Duration) -> Duration {
+    Duration::from_micros(rtt.as_micros() as u64 * 5 / 2)
+}
+
+/// How long the signalling socket takes to open: half a round trip, behind two of TCP and TLS if it is a connection of its own.
+pub(super) const fn socket(rtt: Duration, alone: bool) -> Duration {
+    Duration::from_micros(rtt.as_micros() as u64 * if alone { 5 } else { 1 } / 2)
+}
+
+/// Bytes on the wire for each of a chunk from the origin.
+pub(super) const fn of_origin() -> f64 {
+    origin(CHUNK as u64 + 5 + 4) as f64 / CHUNK as f64
+}
+
+/// Bytes on the wire for each of a chunk from a neighbour: its proof, its blocks, and what acknowledges them.
+pub(super) const fn of_neighbour() -> f64 {
+    let (blocks, proof) = (BLOCKS as u64, PROOF + DIGEST as u64 * BLOCKS as u64);
+    let (proof, packets) = together(proof);
+    let (block, more) = together(BLOCK_HEAD + BLOCK as u64);
+    let acknowledged = (packets + more * blocks) * ACKNOWLEDGEMENT;
+    (proof + block * blocks + acknowledged) as f64 / CHUNK as f64
+}
+
+/// What only the origin can send, with the digests of chunks or without.
+pub(super) const fn shell(scenario: &Scenario, unlisted: bool) -> u64 {
+    let heads = if scenario.http1 { HEADS_OF_HTTP1 } else { 0 };
+    let listed = if unlisted { list(scenario.page) } else { 0 };
+    heads + scenario.own.saturating_sub(listed)
+}
+
+/// Bytes of the digests of all chunks, as they stand in a page.
+pub(super) const fn list(page: u64) -> u64 {
+    page.div_ceil(CHUNK as u64) * IN_PAGE
+}
+
 /// How long a link of this rate takes to send so many bytes.
 pub(super) const fn time(bytes: u64, rate: BitRate) -> Duration {
     Duration::from_nanos(bytes * 8_000_000_000 / rate.bits_per_second())
 }
 
+/// What stands ahead of a proof's digests, and of a block's bytes.
+const PROOF: u64 = 5;
+const BLOCK_HEAD: u64 = 7;
 /// IPv4 20, UDP 8, DTLS 1.2 with AES-GCM 37, SCTP 12, its data chunk 16: what leaves for one neighbour at one moment is one packet.
 const PACKET: u64 = 93;
 /// An SCTP acknowledgement (RFC 9260 §6.2) is a packet with a chunk of 16 bytes, and answers two packets. That some go along with
@@ -72,10 +112,17 @@ pub(super) const SIGNAL: u64 = 20 + TCP + TLS;
 pub(super) const SOCKET: u64 = 250;
 /// To open it as a connection of its own: TLS resumed as well.
 pub(super) const CONNECTION: u64 = 700;
+/// Bytes of a digest in a page: 16 in Base64, compressed. Of 72 chunks they were 18.4.
+const IN_PAGE: u64 = 18;
+/// So much longer are three heads that HTTP/2 does not compress.
+const HEADS_OF_HTTP1: u64 = 350;
 /// IPv4 20, TCP 32 with timestamps.
 const TCP: u64 = 52;
 pub(super) const SEGMENT: u64 = 1_448;
 const TLS: u64 = 22;
 
-const _: () = assert!(BLOCK + 7 < Bundle::MAX, "a block is one packet");
+const _: () = assert!(
+    BLOCK as u64 + BLOCK_HEAD < Bundle::MAX as u64,
+    "a block is one packet"
+);
 const _: () = assert!(Bundle::MAX as u64 + PACKET == 1_200, "and so is a full bundle");

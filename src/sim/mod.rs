@@ -27,6 +27,7 @@ mod cost;
 mod counted;
 mod dwell;
 mod event;
+mod fluid;
 mod hall;
 mod nat;
 mod network;
@@ -44,6 +45,7 @@ mod visitor;
 mod world;
 
 pub use dwell::{Dwell, DwellError};
+pub use fluid::fluid;
 pub use report::{Bytes, Cheats, Report, Seconds, Signals};
 pub use scenario::{Arrivals, Depth, Scenario, ScenarioError};
 pub use uplinks::{Uplinks, UplinksError};

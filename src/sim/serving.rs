@@ -81,18 +81,11 @@ impl World<'_> {
 
     /// What only the origin can send: without the digests of chunks, if there are enough who can tell them.
     fn shell(&mut self, visitor: u32) -> u64 {
-        let (own, list) = (self.scenario.own, self.list());
         let unlisted = self.hall.len() >= CROWD;
         if let Some(them) = self.get(visitor) {
             them.unlisted = unlisted;
         }
-        let heads = if self.scenario.http1 { HEADS_OF_HTTP1 } else { 0 };
-        heads + if unlisted { own.saturating_sub(list) } else { own }
-    }
-
-    /// Bytes of the digests of all chunks, as they stand in a page.
-    const fn list(&self) -> u64 {
-        self.scenario.page.div_ceil(CHUNK as u64) * IN_PAGE
+        cost::shell(self.scenario, unlisted)
     }
 
     /// No neighbour has told the digests in time: the origin is asked, over HTTP.
@@ -102,7 +95,8 @@ impl World<'_> {
             .get(visitor)
             .is_some_and(|them| them.swarm.as_ref().is_some_and(lacks))
         {
-            self.tally.signal(cost::origin(self.list() + HEAD));
+            self.tally
+                .signal(cost::origin(cost::list(self.scenario.page) + HEAD));
             self.later(self.scenario.rtt, Event::Listed(visitor));
         }
     }
@@ -146,9 +140,7 @@ impl World<'_> {
             self.tally.first(measured, span);
         }
         if !self.scenario.origin_only {
-            // The signalling socket: half a round trip, behind two of TCP and TLS if it is a connection of its own.
-            let span = if self.scenario.http1 { rtt * 5 / 2 } else { rtt / 2 };
-            self.later(span, Event::Join(visitor));
+            self.later(cost::socket(rtt, self.scenario.http1), Event::Join(visitor));
             return;
         }
         let Some(them) = self.get(visitor) else {
@@ -186,10 +178,6 @@ impl World<'_> {
     }
 }
 
-/// Bytes of a digest in a page: 16 in Base64, compressed. Of 72 chunks they were 18.4.
-const IN_PAGE: u64 = 18;
-/// So much longer are three heads that HTTP/2 does not compress.
-const HEADS_OF_HTTP1: u64 = 350;
 /// Bytes of an answer's head.
 const HEAD: u64 = 200;
 /// Introductions that count for a seed: a newcomer has no more yet.

@@ -62,6 +62,10 @@ pub(super) struct Times {
 }
 
 impl Times {
+    pub(super) fn push(&mut self, span: Duration) {
+        self.seconds.push(span.as_secs_f64());
+    }
+
     pub(super) const fn count(&self) -> u64 {
         self.seconds.len() as u64 + self.unfinished
     }
@@ -132,13 +136,13 @@ impl Tally {
     pub(super) fn complete(&mut self, kind: Kind, measured: bool, span: Duration) {
         self.completed += 1;
         if measured {
-            self.times(kind).seconds.push(span.as_secs_f64());
+            self.times(kind).push(span);
         }
     }
 
     pub(super) fn first(&mut self, measured: bool, span: Duration) {
         if measured {
-            self.first.seconds.push(span.as_secs_f64());
+            self.first.push(span);
         }
     }
 

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::{
     content::{CHUNK, RoomId},
     sim::{
+        arrivals::Crowd,
         cost,
         counted::Counted,
         event::{Event, Shelf},
@@ -36,10 +37,7 @@ pub(super) struct World<'a> {
     pub(super) hall: Hall,
     pub(super) origin: Origin,
     pub(super) random: SmallRng,
-    /// Who comes when, and what kind it is: the same crowd whatever the rules.
-    pub(super) crowd: SmallRng,
-    /// What they are behind and how long they stay: apart, so that the same visitors come at the same times whatever that is.
-    pub(super) traits: SmallRng,
+    pub(super) crowd: Crowd<'a>,
     pub(super) tally: Tally,
     pub(super) present: usize,
     pub(super) losses: Losses,
@@ -61,8 +59,7 @@ impl<'a> World<'a> {
             hall: Hall::default(),
             origin: Origin::new(scenario.page, scenario.budget),
             random: SmallRng::seed_from_u64(scenario.seed),
-            crowd: SmallRng::seed_from_u64(!scenario.seed),
-            traits: SmallRng::seed_from_u64(scenario.seed.rotate_left(16)),
+            crowd: Crowd::new(scenario),
             tally: Tally::default(),
             present: 0,
             losses: Losses::new(scenario),
@@ -72,7 +69,9 @@ impl<'a> World<'a> {
 
     /// Plays the scenario to its end.
     pub(super) fn play(mut self, mut watch: impl FnMut(Glance)) -> Tally {
-        self.queue.push(self.first(), Event::Arrival);
+        if let Some(due) = self.crowd.due() {
+            self.queue.push(due, Event::Arrival);
+        }
         let mut patience = NEVER;
         for happened in 1_u64.. {
             if happened.is_multiple_of(GLANCE) {
@@ -340,7 +339,7 @@ pub struct Glance {
 
 const NEVER: Moment = Moment::from_micros(u64::MAX);
 /// After the last arrival: who has no page by then never gets it.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 /// Pages and seeds before a newcomer's seed: if it takes longer than this, a neighbour gives it one.
 const SEED_QUEUE: Duration = Duration::from_millis(150);
 /// Fewer visitors than this are in the cache anyway.

@@ -102,7 +102,8 @@ pub(in crate::cli) struct Simulate {
     /// stream of the page's connection.
     #[arg(long)]
     http1: bool,
-    /// Beside each crowd the origin alone, and where there are cheats or churn the same crowd without them.
+    /// Beside each crowd the same one as a fluid, whose uplinks never rest, and the origin alone; where there are cheats or churn the
+    /// same crowd without them.
     #[arg(long)]
     pub(super) beside: bool,
     /// What chance begins with: the same seed is the same crowd.
@@ -111,7 +112,7 @@ pub(in crate::cli) struct Simulate {
     /// Print one JSON object for each load instead of a table.
     #[arg(long)]
     pub(super) json: bool,
-    /// Draw latency over load, with the origin alone beside it, as SVG.
+    /// Draw latency over load as SVG, with a fluid crowd and the origin alone beside it.
     #[arg(long, value_name = "FILE")]
     pub(super) plot: Option<PathBuf>,
 }

@@ -16,7 +16,7 @@ mod table;
 use std::{fs, time::Instant};
 
 use anyhow::Context;
-use tower_flashback::sim::{Report, Scenario};
+use tower_flashback::sim::{self, Report, Scenario, Seconds};
 
 pub(super) use self::flags::Simulate;
 
@@ -27,6 +27,8 @@ struct Point {
     alone: Option<Report>,
     /// The same crowd without cheats and churn, if there were any.
     fair: Option<Report>,
+    /// The same crowd as a fluid.
+    fluid: Option<Seconds>,
 }
 
 pub(super) fn run(arguments: &Simulate) -> anyhow::Result<()> {
@@ -58,13 +60,20 @@ pub(super) fn run(arguments: &Simulate) -> anyhow::Result<()> {
 
 fn point(scenario: &Scenario, arguments: &Simulate) -> Point {
     let report = timed("", scenario);
-    let alone = (arguments.beside || arguments.plot.is_some()).then(|| {
+    let drawn = arguments.plot.is_some();
+    let alone = (arguments.beside || drawn).then(|| {
         let mut alone = scenario.clone();
         alone.origin_only = true;
         timed("alone", &alone)
     });
     let fair = (arguments.beside && !scenario.is_fair()).then(|| timed("fair", &scenario.fair()));
-    Point { report, alone, fair }
+    let fluid = (arguments.beside || drawn).then(|| sim::fluid(scenario));
+    Point {
+        report,
+        alone,
+        fair,
+        fluid,
+    }
 }
 
 fn timed(what: &str, scenario: &Scenario) -> Report {

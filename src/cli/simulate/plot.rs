@@ -5,7 +5,7 @@ use plotters::prelude::*;
 
 use super::Point;
 
-/// Draws the percentiles, the fluid bound and the origin alone over the load, on a scale of doublings. Gives the SVG.
+/// Draws the percentiles, the fluid and its bound, and the origin alone over the load, on a scale of doublings. Gives the SVG.
 pub(super) fn draw(points: &[Point]) -> anyhow::Result<String> {
     let mut drawing = String::new();
     draw_on(points, &mut drawing).map_err(|error| anyhow!("cannot draw: {error}"))?;
@@ -20,17 +20,18 @@ fn draw_on(points: &[Point], drawing: &mut String) -> Result<(), Box<dyn std::er
     ) else {
         return Err("no load was simulated".into());
     };
-    let curves: [Curve; 5] = [
+    let curves: [Curve; 6] = [
         ("median", BLUE, |point| point.report.seconds.p50),
         ("90th percentile", MAGENTA, |point| point.report.seconds.p90),
         ("99th percentile", RED, |point| point.report.seconds.p99),
         ("fluid bound", BLACK, |point| Some(point.report.bound_s)),
+        ("fluid, median", CYAN, |point| point.fluid?.p50),
         ("origin alone, median", GREEN, |point| {
             point.alone.as_ref()?.seconds.p50
         }),
     ];
     // The origin alone melts down: it leaves the picture at the top rather than press the others to its bottom.
-    let ours = curves[..4]
+    let ours = curves[..5]
         .iter()
         .flat_map(|(_, _, value)| points.iter().filter_map(value));
     let top = ours.fold(1.0, f64::max) * 1.5;

@@ -6,7 +6,7 @@ use super::Point;
 
 /// Seconds, but for kilobytes of the origin for each visitor, and the percentage saved.
 pub(super) fn head(beside: bool) -> String {
-    let beside = if beside { "   alone    fair" } else { "" };
+    let beside = if beside { "   fluid   alone    fair" } else { "" };
     format!(
         "  load  visitors completed  median     p90     p99   bound  ratio origin KB saved % law 3 wrong wall s{beside}"
     )
@@ -30,6 +30,9 @@ pub(super) fn row(point: &Point) -> String {
         report.wrong_bytes,
         report.wall_s,
     );
+    if let Some(fluid) = &point.fluid {
+        row += &format!(" {:>7}", seconds(fluid.p50));
+    }
     if let Some(alone) = &point.alone {
         row += &format!(" {:>7}", seconds(alone.seconds.p50));
         let fair = point
@@ -133,6 +136,9 @@ pub(super) fn json(point: &Point) -> serde_json::Result<String> {
         if let Some(report) = report {
             value[name] = serde_json::to_value(Beside::from(report))?;
         }
+    }
+    if let Some(fluid) = &point.fluid {
+        value["fluid"] = serde_json::to_value(fluid)?;
     }
     serde_json::to_string(&value)
 }
