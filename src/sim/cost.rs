@@ -58,6 +58,11 @@ pub(super) const fn socket(rtt: Duration, alone: bool) -> Duration {
     Duration::from_micros(rtt.as_micros() as u64 * if alone { 5 } else { 1 } / 2)
 }
 
+/// How long a link takes that the broker introduces: a round trip through it, and two of handshakes.
+pub(super) const fn link(rtt: Duration) -> Duration {
+    Duration::from_micros(rtt.as_micros() as u64 * 3)
+}
+
 /// Bytes on the wire for each of a chunk from the origin.
 pub(super) const fn of_origin() -> f64 {
     origin(CHUNK as u64 + 5 + 4) as f64 / CHUNK as f64

@@ -42,8 +42,8 @@ struct Peer {
     credit: f64,
     /// Bytes per second of its uplink.
     up: f64,
-    /// From when on it has links; not known until it has what only the origin can send.
-    linked: Option<Duration>,
+    /// When it joins, which is when the origin begins with the rest; not known until it has what only the origin can send.
+    joined: Option<Duration>,
     dwell: Duration,
     /// When it leaves.
     leaves: Option<Duration>,
@@ -58,8 +58,9 @@ struct Peer {
 }
 
 impl Peer {
-    fn is_linked(&self, now: Duration) -> bool {
-        self.linked.is_some_and(|linked| now >= linked)
+    /// Whether it joined so long ago.
+    fn is_in(&self, since: Duration, now: Duration) -> bool {
+        self.joined.is_some_and(|joined| now >= joined + since)
     }
 }
 
@@ -127,7 +128,7 @@ impl<'a> Fluid<'a> {
             } else {
                 0.0
             },
-            linked: None,
+            joined: None,
             dwell: comer.dwell,
             leaves: comer.churns.map(|churns| came + churns),
             measured: comer.measured,
@@ -143,8 +144,7 @@ impl<'a> Fluid<'a> {
         let rtt = self.scenario.rtt;
         let mut origin = self.scenario.budget().bytes_per_second() as f64 * STEP.as_secs_f64();
         let down = self.scenario.down.bytes_per_second() as f64 * STEP.as_secs_f64();
-        // As the simulation has it: from the origin to the visitor, over the signalling socket, and three for the first link.
-        let joins = rtt / 2 + cost::socket(rtt, self.scenario.http1) + rtt * 3;
+        let joins = rtt / 2 + cost::socket(rtt, self.scenario.http1);
         for peer in &mut self.peers {
             let asked = self.now >= peer.came + cost::request(rtt);
             let mut room = if asked { down } else { 0.0 };
@@ -152,10 +152,11 @@ impl<'a> Fluid<'a> {
             peer.own -= own;
             origin -= own;
             room -= own;
-            if peer.own < NOTHING && asked && peer.linked.is_none() {
-                peer.linked = Some(self.now + joins);
+            if peer.own < NOTHING && asked && peer.joined.is_none() {
+                peer.joined = Some(self.now + joins);
             }
-            peer.room = if peer.own < NOTHING {
+            let joined = peer.is_in(Duration::ZERO, self.now);
+            peer.room = if joined {
                 (room / cost::of_origin()).min(peer.rest)
             } else {
                 0.0
@@ -167,9 +168,9 @@ impl<'a> Fluid<'a> {
     /// All uplinks fill those who have links, alike; nobody brings anything to itself.
     fn exchange(&mut self) {
         let share = STEP.as_secs_f64() / cost::of_neighbour();
-        let now = self.now;
+        let (now, opens) = (self.now, cost::link(self.scenario.rtt));
         for peer in &mut self.peers {
-            let linked = peer.is_linked(now);
+            let linked = peer.is_in(opens, now);
             peer.most = if linked {
                 (peer.up * share).min(peer.credit)
             } else {
@@ -178,7 +179,7 @@ impl<'a> Fluid<'a> {
         }
         let all: f64 = self.peers.iter().map(|peer| peer.most).sum();
         let takes = |peer: &Peer| {
-            let linked = peer.is_linked(now);
+            let linked = peer.is_in(opens, now);
             if linked {
                 peer.room.min(all - peer.most)
             } else {
@@ -298,7 +299,9 @@ mod tests {
             ..Scenario::default()
         };
         let bytes = cost::origin(scenario.own) as f64 + scenario.page as f64 * cost::of_origin();
-        let seconds = (scenario.rtt * 3).as_secs_f64() + bytes / scenario.down.bytes_per_second() as f64;
+        // To ask, to be answered, to join, and to be answered again.
+        let seconds = (scenario.rtt * 5 / 2 + scenario.rtt / 2 * 3).as_secs_f64()
+            + bytes / scenario.down.bytes_per_second() as f64;
         let fluid_median = median(fluid(&scenario));
         assert!(
             (fluid_median - seconds).abs() <= 2.0 * STEP.as_secs_f64(),

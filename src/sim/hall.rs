@@ -77,8 +77,7 @@ impl World<'_> {
                 self.tell(one, Input::Met(other));
             }
             self.tally.introduction(newcomer);
-            // A round trip through the broker, and two of handshakes.
-            self.punch(visitor, peer, self.scenario.rtt * 3);
+            self.punch(visitor, peer, cost::link(self.scenario.rtt));
         }
     }
 
