@@ -61,8 +61,9 @@ fn of_one(point: &Point) -> Vec<String> {
         ));
     }
     if let Some(selfish) = report.understating {
-        let gain = ratio(selfish.p50, report.seconds.p50)
-            .map_or_else(String::new, |ratio| format!(": it gains {:.1} %", (1.0 - ratio) * 100.0));
+        let gain = ratio(selfish.p50, report.seconds.p50).map_or_else(String::new, |ratio| {
+            format!(": it gains {:.1} %", (1.0 - ratio) * 100.0)
+        });
         remarks.push(format!(
             "load {}: who understates its credit takes {} s, honest visitors {} s{gain}",
             report.load,
