@@ -1,5 +1,5 @@
-//! What a message weighs on a link: its own bytes and those of every layer below. Figures are for IPv4; a link's rate is
-//! that of IP packets.
+//! What a message weighs on a link, its own bytes and those of every layer below, and how many round trips a way takes. Figures are for
+//! IPv4; a link's rate is that of IP packets.
 
 use std::time::Duration;
 

@@ -15,6 +15,7 @@ use crate::{
         world::PATIENCE,
     },
     swarm::{Moment, valve::CROWD},
+    unit::BitRate,
 };
 
 /// Plays the crowd of a scenario, and gives the percentiles of the order in which the median is lower: with few visitors that is
@@ -139,11 +140,12 @@ impl<'a> Fluid<'a> {
         });
     }
 
-    /// What only the origin can send, to whoever came first. Gives what is left of its uplink.
+    /// What only the origin can send, to whoever came first, whatever the budget is. Gives what is left of that.
     fn shells(&mut self) -> f64 {
         let rtt = self.scenario.rtt;
-        let mut origin = self.scenario.budget().bytes_per_second() as f64 * STEP.as_secs_f64();
-        let down = self.scenario.down.bytes_per_second() as f64 * STEP.as_secs_f64();
+        let in_step = |rate: BitRate| rate.bytes_per_second() as f64 * STEP.as_secs_f64();
+        let (uplink, down) = (in_step(self.scenario.origin_up), in_step(self.scenario.down));
+        let mut origin = uplink;
         let joins = rtt / 2 + cost::socket(rtt, self.scenario.http1);
         for peer in &mut self.peers {
             let asked = self.now >= peer.came + cost::request(rtt);
@@ -162,7 +164,8 @@ impl<'a> Fluid<'a> {
                 0.0
             };
         }
-        origin / cost::of_origin()
+        let left = in_step(self.scenario.budget()) - (uplink - origin);
+        left.max(0.0) / cost::of_origin()
     }
 
     /// All uplinks fill those who have links, alike; nobody brings anything to itself.

@@ -9,6 +9,8 @@
 //!   pairs cannot meet.
 //! - Packets are lost and sent again in order, uplinks and NATs differ, and some visitors cheat, if the scenario says so.
 //!
+//! Beside it, [`fluid`] says what the same crowd would take if no uplink ever rested.
+//!
 //! Not simulated: congestion, slow start. What is and what is not, with its costs, is in `docs/simulate.md`.
 //!
 //! ```

@@ -3,6 +3,7 @@
 //! out: they would need the less of the crowd.
 
 use crate::sim::{
+    cost,
     event::Event,
     visitor::{Kind, Visitor},
     world::World,
@@ -42,7 +43,7 @@ impl World<'_> {
         self.depart(visitor);
         let number = self.enter(next, up);
         self.tally.again_joined += 1;
-        self.later(self.scenario.rtt * 5 / 2, Event::Join(number));
+        self.later(cost::socket(self.scenario.rtt, true), Event::Join(number));
     }
 
     /// What it brought from its last number is there at once; it counts as nobody's.
