@@ -164,8 +164,8 @@ impl<'a> Fluid<'a> {
                 0.0
             };
         }
-        let left = in_step(self.scenario.budget()) - (uplink - origin);
-        left.max(0.0) / cost::of_origin()
+        let kept = uplink - in_step(self.scenario.budget());
+        (origin - kept).max(0.0) / cost::of_origin()
     }
 
     /// All uplinks fill those who have links, alike; nobody brings anything to itself.
