@@ -57,7 +57,7 @@ impl Carry {
         if self.course.settings.conduct == Conduct::FreeRider {
             return;
         }
-        while self.course.terms.up.busy(Instant::now()).is_none() {
+        while self.course.terms.up.has_room(Instant::now()) {
             let now = self.now();
             let Some((link, message)) = self.swarm.give(now) else {
                 return;

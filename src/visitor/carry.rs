@@ -149,10 +149,12 @@ impl Carry {
     /// Waits until something happens, or is due.
     async fn wait(&mut self) {
         let wake = self.wake();
+        let up = Arc::clone(&self.course.terms.up);
         tokio::select! {
             Some((id, event)) = self.happened.recv() => self.linked(id, event),
             Some(heard) = self.heard.recv() => self.hear(heard),
             Some(done) = self.under_way.join_next() => self.done(done),
+            () = up.eases() => {}
             () = sleep_until(wake.into()) => {}
         }
         self.tick();
@@ -171,7 +173,7 @@ impl Carry {
         if self.swarm.lacks_digests() {
             wake = wake.min(self.untold.unwrap_or(wake));
         }
-        if let Some(free) = self.course.terms.up.busy(now) {
+        if let Some(free) = self.course.terms.up.pace.busy(now) {
             wake = wake.min(free);
         }
         wake

@@ -27,11 +27,11 @@ use webrtc::{
 };
 
 use super::{
-    line::{BLOCKS, Line},
+    line::Line,
     pace::Pace,
     sdp,
     udp::Buffered,
-    window::MOST,
+    uplink::{MOST, Part, Uplink},
 };
 use crate::swarm::{Body, Candidate, Identity, candidate::Host};
 
@@ -42,7 +42,7 @@ pub(super) struct Terms {
     pub(super) address: IpAddr,
     /// Where it asks for the address that others see.
     pub(super) stun: Option<String>,
-    pub(super) up: Arc<Pace>,
+    pub(super) up: Arc<Uplink>,
     pub(super) down: Arc<Pace>,
 }
 
@@ -74,7 +74,7 @@ pub(super) type Events = mpsc::Sender<(LinkId, Event)>;
 pub(super) struct Link {
     outgoing: mpsc::Sender<Bytes>,
     signals: mpsc::Sender<Body>,
-    full: Arc<AtomicBool>,
+    part: Arc<Part>,
     _alive: oneshot::Sender<()>,
 }
 
@@ -88,20 +88,20 @@ impl Link {
         let (outgoing, queue) = mpsc::channel(QUEUE);
         let (signals, heard) = mpsc::channel(SIGNALS);
         let (alive, dropped) = oneshot::channel();
-        let full = Arc::new(AtomicBool::new(false));
+        let part = Arc::new(Part::new(Arc::clone(&terms.up)));
         let ends = Ends {
             teller: Teller { id, events },
             terms,
             passive,
             queue,
             signals: heard,
-            full: Arc::clone(&full),
+            part: Arc::clone(&part),
         };
         tokio::spawn(ends.run(dropped));
         Self {
             outgoing,
             signals,
-            full,
+            part,
             _alive: alive,
         }
     }
@@ -113,12 +113,9 @@ impl Link {
 
     /// Queues a message. True if no more blocks should follow until [`Event::Drained`].
     pub(super) fn send(&self, bytes: Bytes) -> Result<bool, Stuck> {
+        let length = bytes.len();
         self.outgoing.try_send(bytes).map_err(|_| Stuck)?;
-        let full = QUEUE - self.outgoing.capacity() >= BLOCKS;
-        if full {
-            self.full.store(true, Ordering::Release);
-        }
-        Ok(full)
+        Ok(self.part.charge(length))
     }
 }
 
@@ -129,7 +126,7 @@ struct Ends {
     passive: bool,
     queue: mpsc::Receiver<Bytes>,
     signals: mpsc::Receiver<Body>,
-    full: Arc<AtomicBool>,
+    part: Arc<Part>,
 }
 
 #[derive(Clone)]
@@ -191,7 +188,7 @@ impl Ends {
             Notify::new(),
             Line {
                 queue: self.queue,
-                full: &self.full,
+                part: self.part,
             },
         );
         tokio::select! {
@@ -202,7 +199,7 @@ impl Ends {
                 is_open.store(true, Ordering::Relaxed);
                 !opens.send_replace(true)
             }) => Ok(()),
-            ended = line.write(&*channel, &self.teller, &self.terms.up, &released, opened) => ended,
+            ended = line.write(&*channel, &self.teller, &self.terms.up.pace, &released, opened) => ended,
         }
     }
 }

@@ -45,6 +45,7 @@ mod settings;
 mod site;
 mod socket;
 mod udp;
+mod uplink;
 #[expect(clippy::module_inception, reason = "the visitor is the idea of the folder")]
 mod visitor;
 mod way_out;

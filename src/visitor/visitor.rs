@@ -20,6 +20,7 @@ use super::{
     page::{Hot, Listed, Page, read_list},
     settings::Settings,
     site::{Site, SiteError},
+    uplink::Uplink,
 };
 use crate::content::Digest;
 
@@ -58,7 +59,7 @@ impl Visitor {
         let Self { url, settings, gauge } = self;
         let started = Instant::now();
         let (up, down) = (
-            Arc::new(Pace::new(settings.up, started)),
+            Arc::new(Uplink::new(Pace::new(settings.up, started))),
             Arc::new(Pace::new(settings.down, started)),
         );
         let site = Site::new(url, settings.address, Arc::clone(&down), agent(&settings))?;
