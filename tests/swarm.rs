@@ -16,7 +16,7 @@ use tower_flashback::{
     swarm::{
         Body, Candidate, Identity, Input, Message, Moment, Output, PeerFault, Pieces, Ranges, Rules, Swarm,
         candidate::{Host, Kind},
-        message::{Ask, Block, Have, Hello, Meet, Proof, Relayed, Seek, Signal},
+        message::{Ask, Block, Cancel, Have, Hello, Meet, Proof, Relayed, Seek, Signal},
     },
 };
 
@@ -998,6 +998,159 @@ fn who_has_nothing_else_to_give_takes_over_what_another_has_not_begun() {
     swarm.handle(Input::Tick, start.after(Rules::default().look));
     let then = said(&mut swarm);
     assert_eq!((of(&then, is_ask), of(&then, is_cancel)), (vec![3], vec![2]));
+}
+
+/// Links, and a chunk that each was told of.
+type Told = Vec<(u32, u32)>;
+
+/// Who was asked for which chunk, and of whom which was taken back.
+fn asks_and_cancels(swarm: &mut Swarm<Pieces>) -> (Told, Told) {
+    let (mut asks, mut cancels) = (Vec::new(), Vec::new());
+    for output in said(swarm) {
+        match output {
+            Output::Send(to, Message::Ask(ask)) => asks.push((to, ask.chunk)),
+            Output::Send(to, Message::Cancel(cancel)) => cancels.push((to, cancel.chunk)),
+            _ => {}
+        }
+    }
+    (asks, cancels)
+}
+
+/// A visitor whose neighbour 2 holds these chunks; what it was asked for first.
+fn asking(held: std::ops::Range<u32>) -> (Swarm<Pieces>, u32) {
+    let now = Moment::default();
+    let mut swarm = among(2..=2);
+    swarm.handle(Input::Heard(2, have(held)), now);
+    let (asks, _) = asks_and_cancels(&mut swarm);
+    let [(2, first)] = asks[..] else {
+        panic!("one chunk of one neighbour, not {asks:?}");
+    };
+    (swarm, first)
+}
+
+#[test]
+fn who_has_the_page_is_asked_for_the_next_chunk_while_it_sends_one() {
+    let now = Moment::default();
+    let (mut swarm, first) = asking(0..6);
+    let mut sending = sent(&page(), first).into_iter();
+    let hear = |swarm: &mut Swarm<Pieces>, message| {
+        swarm.handle(Input::Heard(2, message), now);
+        asks_and_cancels(swarm).0
+    };
+    let asks = hear(&mut swarm, sending.next().unwrap());
+    let [(2, second)] = asks[..] else {
+        panic!("one more when it has begun, not {asks:?}");
+    };
+    assert_ne!(second, first);
+    for message in sending {
+        assert_eq!(hear(&mut swarm, message), []);
+    }
+    let asks = hear(&mut swarm, sent(&page(), second).remove(0));
+    assert!(matches!(asks[..], [(2, third)] if third != first && third != second));
+}
+
+#[test]
+fn who_lacks_something_is_asked_for_one_chunk_at_a_time() {
+    let now = Moment::default();
+    let (mut swarm, first) = asking(0..5);
+    let (last, sending) = sent(&page(), first)
+        .split_last()
+        .map(|(last, rest)| (last.clone(), rest.to_vec()))
+        .unwrap();
+    for message in sending {
+        swarm.handle(Input::Heard(2, message), now);
+        assert_eq!(asks_and_cancels(&mut swarm), (vec![], vec![]));
+    }
+    swarm.handle(Input::Heard(2, last), now);
+    assert_eq!(asks_and_cancels(&mut swarm).0.len(), 1);
+}
+
+#[test]
+fn an_idle_neighbour_takes_over_at_once_what_another_was_asked_for_ahead() {
+    let now = Moment::default();
+    let (mut swarm, first) = asking(0..6);
+    swarm.handle(Input::Heard(2, sent(&page(), first).remove(0)), now);
+    let ahead = asks_and_cancels(&mut swarm).0[0].1;
+    swarm.handle(Input::Opened(3), now);
+    swarm.handle(Input::Heard(3, hello(3)), now);
+    swarm.handle(Input::Heard(3, have(ahead..ahead + 1)), now);
+    let (asks, cancels) = asks_and_cancels(&mut swarm);
+    assert_eq!(cancels, [(2, ahead)]);
+    assert!(
+        matches!(asks[..], [(3, taken), (2, other)] if taken == ahead && other != ahead),
+        "its uplink is idle, and has nothing else: {asks:?}"
+    );
+}
+
+/// What a visitor that has the page gives neighbour 2, chunk by chunk, after these words of it.
+fn given_after(words: impl IntoIterator<Item = Message>) -> Vec<(u32, usize)> {
+    let now = Moment::default();
+    let mut swarm = among(2..=2);
+    (0..6).for_each(|chunk| seed(&mut swarm, chunk, now));
+    said(&mut swarm);
+    for word in words {
+        swarm.handle(Input::Heard(2, word), now);
+    }
+    let mut given: Vec<(u32, usize)> = Vec::new();
+    while let Some((_, message)) = swarm.give(now) {
+        match message {
+            Message::Proof(proof) => given.push((proof.chunk, 0)),
+            Message::Block(block) => {
+                let last = given.last_mut().unwrap();
+                assert_eq!(last.0, block.chunk, "its proof went ahead");
+                last.1 += 1;
+            }
+            _ => {}
+        }
+    }
+    given
+}
+
+#[test]
+fn two_asks_stand_at_most_and_each_may_be_taken_back() {
+    let ask = |chunk, block| {
+        Message::Ask(Ask {
+            credit: 0,
+            chunk,
+            block,
+        })
+    };
+    let cancel = |chunk| Message::Cancel(Cancel { chunk });
+    assert_eq!(given_after([ask(0, 0), ask(1, 0)]), [(0, 16), (1, 16)]);
+    assert_eq!(given_after([ask(0, 0), ask(1, 0), ask(2, 0)]), [(0, 16), (2, 16)]);
+    assert_eq!(given_after([ask(0, 9)]), [(0, 7)]);
+    assert_eq!(
+        given_after([ask(0, 0), ask(1, 0), ask(1, 12), ask(0, 9)]),
+        [(0, 16), (1, 16)],
+        "those that stand are nothing new"
+    );
+    assert_eq!(given_after([ask(0, 0), ask(1, 0), cancel(0)]), [(1, 16)]);
+    assert_eq!(given_after([ask(0, 0), ask(1, 0), cancel(1)]), [(0, 16)]);
+    assert_eq!(given_after([ask(0, 0), cancel(1), cancel(0)]), []);
+}
+
+#[test]
+fn what_was_asked_for_ahead_waits_like_what_others_ask_for() {
+    let (start, later) = (Moment::default(), Moment::default().after(Duration::from_secs(1)));
+    let mut swarm = among(2..=3);
+    (0..6).for_each(|chunk| seed(&mut swarm, chunk, start));
+    for (link, chunk) in [(2, 0), (2, 1), (3, 2)] {
+        let ask = Ask {
+            credit: 0,
+            chunk,
+            block: 0,
+        };
+        swarm.handle(Input::Heard(link, Message::Ask(ask)), start);
+        if (link, chunk) == (2, 0) {
+            assert!(swarm.give(start).is_some(), "begun");
+        }
+    }
+    let given = std::iter::from_fn(|| swarm.give(later));
+    let proven = given.filter_map(|(link, message)| match message {
+        Message::Proof(proof) => Some((link, proof.chunk)),
+        _ => None,
+    });
+    assert_eq!(proven.collect::<Vec<_>>(), [(3, 2), (2, 1)]);
 }
 
 #[test]

@@ -31,7 +31,6 @@ export function askAll(of: Swarm, now: number): void {
   const all = linked(of).sort((a, b) => Number(trustsUs(b)) - Number(trustsUs(a)) || of.chance() - 0.5);
   for (const them of all) if (!them.ask && able(them)) ask(of, them, now);
   for (const them of all) {
-    // An ask replaces the one before; only where there is no other is a word needed.
     if (them.stale !== undefined) say(of, them, { kind: Kind.Cancel, chunk: them.stale });
     them.stale = undefined;
   }
@@ -52,8 +51,7 @@ function ask(of: Swarm, them: Neighbour, now: number): void {
   if (them.stale !== chunk) {
     them.expected.push(chunk);
     say(of, them, { kind: Kind.Ask, credit: stated(of), chunk, block: of.partials.get(chunk)?.next ?? 0 }, ...news(of, them));
-  }
-  them.stale = undefined;
+  } else them.stale = undefined;
 }
 
 /** The most urgent chunks that nobody brings. */

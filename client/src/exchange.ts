@@ -20,7 +20,7 @@ import { In, type Input, type Output, type Told } from "./step";
 import { askAll, block, expire, proof, refuse } from "./asking";
 import { accuse, close, JOIN_PATIENCE, forget, leave, linked, type Swarm } from "./state";
 import { decode, Kind, type Message } from "./message";
-import { announce, giveNext, greet, wish } from "./giving";
+import { announce, giveNext, greet, unwish, wish } from "./giving";
 
 /** So many times longer is one borne with that gave something before: it may have others to give to, and a slow uplink. */
 const KNOWN = 8;
@@ -130,7 +130,7 @@ const HEARD: { [K in Kind]: Heard<Message & { kind: K }> } = {
   [Kind.Have]: note,
   [Kind.Ask]: wish,
   [Kind.Cancel]: (_, them, { chunk }) => {
-    if (them.wish?.chunk === chunk) them.wish = undefined;
+    unwish(them, chunk);
     return false;
   },
   [Kind.Proof]: proof,
@@ -165,7 +165,7 @@ function letGo(of: Swarm, now: number): void {
   if (of.held.size === all && credit(of.ledger) < BLOCK && of.looks++) for (const link of of.neighbours.keys()) close(of, link);
   for (const them of linked(of)) {
     them.words = 0;
-    const limit = them.wish && them.ask && balance(them) + BLOCK > trust(them);
+    const limit = them.wishes[0] && them.ask && balance(them) + BLOCK > trust(them);
     them.limit = limit ? (them.limit ?? now) : undefined;
     if (limit && now - them.limit! >= EVICT * (them.got > 0 ? KNOWN : UNKNOWN)) accuse(of, them, Fault.Taker, them.got === 0);
     else if (!them.greeted && now - them.opened! >= GREETING) accuse(of, them, Fault.Order, false);

@@ -24,7 +24,7 @@ export function greet(of: Swarm, them: Neighbour): void {
 
 /** Tells those what is new to them who wait for nothing; who waits for an answer hears with it, for it asks no sooner. */
 export function announce(of: Swarm): void {
-  for (const them of linked(of)) if (!them.wish) say(of, them, ...news(of, them));
+  for (const them of linked(of)) if (!them.wishes[0]) say(of, them, ...news(of, them));
 }
 
 /** What is new to a neighbour, to be told at once: with other words it costs next to nothing. */
@@ -34,13 +34,11 @@ export function news(of: Swarm, { fresh }: Neighbour): Message[] {
   return found;
 }
 
-/** Takes an Ask; true if its sender did wrong. One is outstanding per link: it goes on where the one before had come. */
+/** Takes an Ask; true if its sender did wrong. Two stand at most; one that stands already is nothing new. */
 export function wish(of: Swarm, them: Neighbour, { chunk, block }: Message & { kind: Kind.Ask }, since: number): boolean {
-  const before = them.wish?.chunk === chunk ? them.wish : undefined;
-  them.wish = undefined;
   if (!of.held.has(chunk)) lack(of, them, chunk);
   else if (block * BLOCK >= described(of.manifest, chunk)[0]) return accuse(of, them, Fault.Block);
-  else them.wish = { since, ...before, chunk, block: Math.max(block, before?.block ?? 0) };
+  else if (!them.wishes.some((one) => one.chunk === chunk)) them.wishes[them.wishes.length && 1] = { since, chunk, block };
   return false;
 }
 
@@ -50,11 +48,11 @@ export function giveNext(of: Swarm, now: number): void {
   // poorest, for its uplink is idle and a block wakes it; waiting makes up for riches, so that nobody starves; then chance.
   if (!of.giving || !mayGive(of, of.giving)) {
     const takers = linked(of).filter((them) => mayGive(of, them));
-    of.giving = least(takers, (them) => them.credit * WAIT - (now - them.wish!.since) - (balance(them) < 0 ? OWED : 0) + of.chance());
+    of.giving = least(takers, (them) => them.credit * WAIT - (now - them.wishes[0]!.since) - (balance(them) < 0 ? OWED : 0) + of.chance());
   }
   const them = of.giving;
-  if (!them?.wish) return;
-  const wish = them.wish;
+  const wish = them?.wishes[0];
+  if (!wish) return;
   const { chunk, block } = wish;
   const held = of.store.get(chunk);
   if (!held) lack(of, them, chunk);
@@ -65,7 +63,11 @@ export function giveNext(of: Swarm, now: number): void {
     const bytes = held.bytes.subarray(block * BLOCK, (block + 1) * BLOCK);
     // Law 3: booked before it goes. Nobody was chosen who has not the credit, but the ledger decides.
     if (!give(of.ledger, them, bytes.length)) return;
-    if (++wish.block * BLOCK >= held.bytes.length) them.wish = undefined;
+    if (++wish.block * BLOCK >= held.bytes.length) {
+      // What it wants then waits like everybody's.
+      unwish(them, chunk);
+      of.giving = undefined;
+    }
     // With it the news; a block goes to the end of its packet.
     say(of, them, ...news(of, them), { kind: Kind.Block, credit: stated(of), chunk, block, bytes });
   }
@@ -76,15 +78,20 @@ export function giveNext(of: Swarm, now: number): void {
  * something in return would be in vain.
  */
 function mayGive(of: Swarm, them: Neighbour): boolean {
-  const { wish, link, full } = them;
+  const { wishes: [wish], link, full } = them;
   if (!wish || full || of.neighbours.get(link) !== them) return false;
   const bytes = Math.min(described(of.manifest, wish.chunk)[0] - wish.block * BLOCK, BLOCK);
   return !of.quiet() && bytes <= credit(of.ledger) && (balance(them) + bytes <= trust(them) || !of.wanted.size);
 }
 
+/** Ends an Ask: it is fulfilled, or taken back. */
+export function unwish(them: Neighbour, chunk: number): void {
+  them.wishes = them.wishes.filter((one) => one.chunk !== chunk);
+}
+
 /** Answers an Ask for what is not held (any more). */
 function lack(of: Swarm, them: Neighbour, chunk: number): void {
-  them.wish = undefined;
+  unwish(them, chunk);
   say(of, them, { kind: Kind.Lack, chunk });
 }
 

@@ -34,8 +34,8 @@ export interface Neighbour extends Pair {
   expected: number[];
   /** The chunk whose proof it sent last: its blocks are of that one. */
   sending?: number;
-  /** What it asked of us, and since when. */
-  wish?: { chunk: number; block: number; proven?: boolean; since: number } | undefined;
+  /** What it asked of us and what it is to be given then, and since when. */
+  wishes: { chunk: number; block: number; proven?: boolean; since: number }[];
   /** Since when it owes as much as it may, and gives nothing. */
   limit?: number | undefined;
   /** When it may ask again to be introduced, and whether it was asked to introduce. */
@@ -58,6 +58,7 @@ export function neighbour(link: number, by: number, first: number): Neighbour {
     credit: 0,
     greeted: false,
     words: 0,
+    wishes: [],
     expected: [],
     seeks: 0,
   };

@@ -245,6 +245,26 @@ const LOOKS: Input[] = [{ kind: In.Tick }];
 const ASK: Input = { kind: In.Heard, link: 7, bytes: encode({ kind: Kind.Ask, credit: 0, chunk: 0, block: 0 }) };
 const kinds = (outputs: Output[]): Out[] => outputs.map(({ kind }) => kind);
 
+test("two asks stand at most, one that stands is nothing new, and each may be taken back", () => {
+  const given = (...messages: Message[]): number[][] => {
+    const { at } = holder(3);
+    const bytes = new Uint8Array(3000);
+    for (const chunk of [1, 2]) at(0, { kind: In.Told, message: { kind: Talk.Chunk, chunk, bytes } });
+    const outputs = at(100, { kind: In.Heard, link: 7, bytes: encode(...messages) });
+    const said = outputs.flatMap((output) => (output.kind === Out.Send ? output.messages : []));
+    return said.flatMap((one) => (one.kind === Kind.Block ? [[one.chunk, one.block]] : []));
+  };
+  const ask = (chunk: number, block = 0): Message => ({ kind: Kind.Ask, credit: 0, chunk, block });
+  const cancel = (chunk: number): Message => ({ kind: Kind.Cancel, chunk });
+  const all = (chunk: number): number[][] => [0, 1, 2].map((block) => [chunk, block]);
+  assert.deepEqual(given(ask(0), ask(1)), [...all(0), ...all(1)]);
+  assert.deepEqual(given(ask(0), ask(1), ask(2)), [...all(0), ...all(2)]);
+  assert.deepEqual(given(ask(0), ask(1), ask(1, 2), ask(0, 2)), [...all(0), ...all(1)]);
+  assert.deepEqual(given(ask(0), ask(1), cancel(0)), all(1));
+  assert.deepEqual(given(ask(0), ask(1), cancel(1)), all(0));
+  assert.deepEqual(given(ask(0), cancel(1), cancel(0)), []);
+});
+
 test("whoever has the page and has given all of it lets go of its links, accuses nobody, and meets nobody", () => {
   const { of, at } = holder(1);
   at(2000, ASK);

@@ -26,10 +26,12 @@ enum Taken {
 
 impl<P: Payload> Swarm<P> {
     /// Asks every idle neighbour for one chunk: first those that can be expected to give, beginning anywhere, so that what
-    /// stalled at one is asked of another.
+    /// stalled at one is asked of another. What is left then is asked of those ahead who are sending, lest their uplinks rest for a
+    /// round trip between two chunks.
     pub(super) fn ask_all(&mut self, now: Moment) {
         let count = self.neighbours.len();
-        if !self.neighbours.iter().any(Neighbour::may_be_asked) {
+        let may_be = |them: &Neighbour| them.may_be_asked() || them.may_be_asked_ahead();
+        if !self.neighbours.iter().any(may_be) {
             return;
         }
         let start = self.random.random_range(0..count);
@@ -45,14 +47,27 @@ impl<P: Payload> Swarm<P> {
                 }
             }
         }
-        // An ask replaces the one before; only where there is no other is a word needed.
+        for step in 0..count {
+            let place = (start + step) % count;
+            let them = &self.neighbours[place];
+            if them.may_be_asked_ahead()
+                && them.held.is_full()
+                && let Some(chunk) = self.choose(place)
+            {
+                self.ask(place, chunk, now);
+            }
+        }
         for place in 0..count {
             let them = &mut self.neighbours[place];
             if let Some(chunk) = them.void.take() {
-                let link = them.link;
-                self.say(link, Message::Cancel(Cancel { chunk }));
+                self.cancel(place, chunk);
             }
         }
+    }
+
+    fn cancel(&mut self, place: usize, chunk: u32) {
+        let link = self.neighbours[place].link;
+        self.say(link, Message::Cancel(Cancel { chunk }));
     }
 
     /// Leaves some chunks to the origin, should it have time: it serves them in its own order, when nothing else waits.
@@ -84,6 +99,10 @@ impl<P: Payload> Swarm<P> {
             if let Some(ask) = them.ask.take_if(stalled) {
                 them.void = Some(ask.chunk);
                 self.under_way.clear(ask.chunk);
+                if let Some(ahead) = them.ahead.take() {
+                    self.under_way.clear(ahead.chunk);
+                    self.cancel(place, ahead.chunk);
+                }
             }
         }
     }
@@ -93,7 +112,11 @@ impl<P: Payload> Swarm<P> {
         let them = &mut self.neighbours[place];
         them.expected.retain(|expected| *expected != chunk);
         them.held.clear(chunk);
-        if them.ask.take_if(|ask| ask.chunk == chunk).is_some() {
+        let of_it = |ask: &mut neighbour::Ask| ask.chunk == chunk;
+        if them.ask.is_some_and(|mut ask| of_it(&mut ask)) {
+            them.asked();
+            self.under_way.clear(chunk);
+        } else if them.ahead.take_if(of_it).is_some() {
             self.under_way.clear(chunk);
         }
         true
@@ -109,7 +132,8 @@ impl<P: Payload> Swarm<P> {
         them.expected.drain(..=at);
         them.sending = Some(proof.chunk);
         if self.proves(proof) {
-            false
+            // Now it may be asked ahead.
+            true
         } else {
             self.wrong(link, PeerFault::Digest)
         }
@@ -137,8 +161,9 @@ impl<P: Payload> Swarm<P> {
         }
         let them = &mut self.neighbours[place];
         self.ledger.received(&mut them.pair, length);
-        if let Some(ask) = them.ask.as_mut().filter(|ask| ask.chunk == chunk) {
-            ask.heard = now;
+        if them.ask.is_some_and(|ask| ask.chunk == chunk) {
+            let asks = [&mut them.ask, &mut them.ahead];
+            asks.into_iter().flatten().for_each(|ask| ask.heard = now);
         }
         self.finish(chunk, Some(link))
     }
@@ -173,10 +198,17 @@ impl<P: Payload> Swarm<P> {
     fn ask(&mut self, place: usize, chunk: u32, now: Moment) {
         self.under_way.set(chunk);
         let them = &mut self.neighbours[place];
-        them.ask = Some(neighbour::Ask { chunk, heard: now });
+        let ask = neighbour::Ask { chunk, heard: now };
+        if them.ask.is_none() {
+            them.ask = Some(ask);
+        } else {
+            them.ahead = Some(ask);
+        }
         // What it was asked for already, it need not be told again.
-        if them.void.take() == Some(chunk) {
-            return;
+        match them.void.take() {
+            Some(void) if void == chunk => return,
+            Some(void) => self.cancel(place, void),
+            None => {}
         }
         let message = Message::Ask(Ask {
             credit: self.stated(),
@@ -216,19 +248,25 @@ impl<P: Payload> Swarm<P> {
     fn take_over(&mut self, place: usize, now: Moment) -> Option<u32> {
         let offered = &self.neighbours[place].held;
         let waits = |them: &Neighbour| {
-            them.ask.is_some_and(|ask| {
-                offered.has(ask.chunk)
-                    && them.sending != Some(ask.chunk)
-                    && now >= ask.heard.after(self.rules.take_over)
-            })
+            // What was asked for ahead was not begun for certain.
+            let begun = |ask: &neighbour::Ask| {
+                them.sending == Some(ask.chunk) || now < ask.heard.after(self.rules.take_over)
+            };
+            let ask = them.ahead.or(them.ask.filter(|ask| !begun(ask)));
+            ask.filter(|ask| offered.has(ask.chunk))
         };
-        let at = (0..self.neighbours.len())
+        let (at, chunk) = (0..self.neighbours.len())
             .filter(|at| *at != place)
-            .filter(|at| waits(&self.neighbours[*at]))
-            .min_by_key(|at| self.neighbours[*at].ask.map(|ask| ask.heard))?;
+            .filter_map(|at| Some((at, waits(&self.neighbours[at])?)))
+            .min_by_key(|(_, ask)| ask.heard)
+            .map(|(at, ask)| (at, ask.chunk))?;
         let them = &mut self.neighbours[at];
-        let chunk = them.ask.take()?.chunk;
-        them.void = Some(chunk);
+        if them.ahead.take().is_some() {
+            self.cancel(at, chunk);
+        } else {
+            them.ask = None;
+            them.void = Some(chunk);
+        }
         Some(chunk)
     }
 
@@ -281,9 +319,14 @@ impl<P: Payload> Swarm<P> {
             if !them.held.has(chunk) {
                 them.untold.set(chunk);
             }
-            if them.ask.take_if(|ask| ask.chunk == chunk).is_none() {
+            if them.ahead.take_if(|ask| ask.chunk == chunk).is_some() {
+                self.cancel(place, chunk);
                 continue;
             }
+            if them.ask.is_none_or(|ask| ask.chunk != chunk) {
+                continue;
+            }
+            them.asked();
             // Who sent the last block has nothing left to send, unless it was asked for the chunk again since.
             if from != Some(them.link) || them.expected.contains(&chunk) {
                 them.void = Some(chunk);

@@ -249,7 +249,7 @@ impl<P: Payload> Swarm<P> {
     pub(super) fn leave(&mut self, place: usize) -> bool {
         let them = self.neighbours.swap_remove(place);
         self.numbers.swap_remove(place);
-        if let Some(ask) = them.ask {
+        for ask in [them.ask, them.ahead].into_iter().flatten() {
             self.under_way.clear(ask.chunk);
         }
         if self.giving == Some(them.link) {
@@ -299,7 +299,7 @@ impl<P: Payload> Swarm<P> {
             }
             Message::Ask(ask) => self.wished(place, ask, now),
             Message::Cancel(cancel) => {
-                self.news |= them.wish.take_if(|wish| wish.chunk == cancel.chunk).is_some();
+                self.news |= them.wished(cancel.chunk, now);
                 false
             }
             Message::Proof(proof) => self.proof(place, proof),

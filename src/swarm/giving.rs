@@ -33,10 +33,12 @@ impl<P: Payload> Swarm<P> {
             }
             wish.block += 1;
             if usize::from(wish.block) * content::BLOCK >= self.page.length(chunk) {
-                them.wish = None;
+                them.wished(chunk, now);
+                // What it wants then waits like everybody's.
+                self.giving = None;
             }
             let Some(bytes) = self.page.block(chunk, block) else {
-                them.wish = None;
+                them.wished(chunk, now);
                 self.news = true;
                 return Some((link, Message::Lack(Lack { chunk })));
             };
@@ -65,27 +67,14 @@ impl<P: Payload> Swarm<P> {
         let them = &mut self.neighbours[place];
         them.credit = credit;
         let link = them.link;
-        // One is outstanding per link: it takes the place of the one before, and goes on where that had come.
-        let before = them.wish.take_if(|wish| wish.chunk == chunk);
-        them.wish = None;
         if !self.held.has(chunk) {
+            them.wished(chunk, now);
             self.news = true;
             self.say(link, Message::Lack(Lack { chunk }));
         } else if usize::from(block) * content::BLOCK >= self.page.length(chunk) {
             return self.wrong(link, PeerFault::Block);
         } else {
-            them.wish = Some(before.map_or(
-                Wish {
-                    chunk,
-                    block,
-                    proven: false,
-                    since: now,
-                },
-                |wish| Wish {
-                    block: wish.block.max(block),
-                    ..wish
-                },
-            ));
+            them.wishes(chunk, block, now);
         }
         false
     }

@@ -23,12 +23,14 @@ pub(super) struct Neighbour {
     /// It was told the digests that we know.
     pub(super) taught: bool,
     pub(super) pair: Pair,
-    /// What it asked for.
+    /// What it asked for, and what it is to be given then: where that is, and since when, is not known before.
     pub(super) wish: Option<Wish>,
+    pub(super) then: Option<Wish>,
     /// The chunk of the proof that it sent last: its blocks are of that one.
     pub(super) sending: Option<u32>,
-    /// What it was asked for.
+    /// What it was asked for, and what it is to send then.
     pub(super) ask: Option<Ask>,
+    pub(super) ahead: Option<Ask>,
     pub(super) held: Marks,
     /// What we hold, and it neither holds nor was told of.
     pub(super) untold: Marks,
@@ -60,7 +62,7 @@ pub(super) struct Mutual {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask {
     pub(super) chunk: u32,
-    /// When it was made, or brought the last useful byte.
+    /// When it was made, or the neighbour brought the last useful byte.
     pub(super) heard: Moment,
 }
 
@@ -90,8 +92,10 @@ impl Neighbour {
             held: Marks::new(chunks),
             untold: Marks::new(chunks),
             ask: None,
+            ahead: None,
             void: None,
             wish: None,
+            then: None,
             sending: None,
             expected: SmallVec::new(),
             limit_since: None,
@@ -127,9 +131,53 @@ impl Neighbour {
         self.wish.is_none() && !self.untold.is_empty()
     }
 
+    /// Takes a request: at most two stand, and one that stands already is nothing new.
+    pub(super) fn wishes(&mut self, chunk: u32, block: u8, now: Moment) {
+        if [self.wish, self.then]
+            .into_iter()
+            .flatten()
+            .any(|wish| wish.chunk == chunk)
+        {
+            return;
+        }
+        let place = if self.wish.is_none() {
+            &mut self.wish
+        } else {
+            &mut self.then
+        };
+        *place = Some(Wish {
+            chunk,
+            block,
+            proven: false,
+            since: now,
+        });
+    }
+
+    /// A request is over, for it was fulfilled or taken back: the next takes its place. True if there was one for that chunk.
+    pub(super) fn wished(&mut self, chunk: u32, now: Moment) -> bool {
+        let of_it = |wish: &mut Wish| wish.chunk == chunk;
+        if self.wish.take_if(of_it).is_some() {
+            self.wish = self.then.take().map(|wish| Wish { since: now, ..wish });
+            true
+        } else {
+            self.then.take_if(of_it).is_some()
+        }
+    }
+
+    /// What it was asked for and need not send, or has sent: what it is to send then takes its place.
+    pub(super) fn asked(&mut self) {
+        self.ask = self.ahead.take();
+    }
+
     /// Whether it may be asked: it lets no more pile up than it answers.
     pub(super) fn may_be_asked(&self) -> bool {
         self.greeted && self.ask.is_none() && self.expected.len() < EXPECTED_MOST
+    }
+
+    /// Whether it may be asked for what it is to send next: it has begun with what it was asked for.
+    pub(super) fn may_be_asked_ahead(&self) -> bool {
+        let begun = self.ask.is_some_and(|ask| self.sending == Some(ask.chunk));
+        begun && self.ahead.is_none() && self.expected.len() < EXPECTED_MOST
     }
 }
 
