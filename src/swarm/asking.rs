@@ -100,8 +100,8 @@ impl<P: Payload> Swarm<P> {
                 them.void = Some(ask.chunk);
                 self.under_way.clear(ask.chunk);
                 if let Some(ahead) = them.ahead.take() {
-                    self.under_way.clear(ahead.chunk);
-                    self.cancel(place, ahead.chunk);
+                    self.under_way.clear(ahead);
+                    self.cancel(place, ahead);
                 }
             }
         }
@@ -112,11 +112,10 @@ impl<P: Payload> Swarm<P> {
         let them = &mut self.neighbours[place];
         them.expected.retain(|expected| *expected != chunk);
         them.held.clear(chunk);
-        let of_it = |ask: &mut neighbour::Ask| ask.chunk == chunk;
-        if them.ask.is_some_and(|mut ask| of_it(&mut ask)) {
+        if them.ask.is_some_and(|ask| ask.chunk == chunk) {
             them.asked();
             self.under_way.clear(chunk);
-        } else if them.ahead.take_if(of_it).is_some() {
+        } else if them.ahead.take_if(|ahead| *ahead == chunk).is_some() {
             self.under_way.clear(chunk);
         }
         true
@@ -161,9 +160,8 @@ impl<P: Payload> Swarm<P> {
         }
         let them = &mut self.neighbours[place];
         self.ledger.received(&mut them.pair, length);
-        if them.ask.is_some_and(|ask| ask.chunk == chunk) {
-            let asks = [&mut them.ask, &mut them.ahead];
-            asks.into_iter().flatten().for_each(|ask| ask.heard = now);
+        if let Some(ask) = them.ask.as_mut().filter(|ask| ask.chunk == chunk) {
+            ask.heard = now;
         }
         self.finish(chunk, Some(link))
     }
@@ -198,11 +196,10 @@ impl<P: Payload> Swarm<P> {
     fn ask(&mut self, place: usize, chunk: u32, now: Moment) {
         self.under_way.set(chunk);
         let them = &mut self.neighbours[place];
-        let ask = neighbour::Ask { chunk, heard: now };
         if them.ask.is_none() {
-            them.ask = Some(ask);
+            them.ask = Some(neighbour::Ask { chunk, heard: now });
         } else {
-            them.ahead = Some(ask);
+            them.ahead = Some(chunk);
         }
         // What it was asked for already, it need not be told again.
         match them.void.take() {
@@ -247,19 +244,18 @@ impl<P: Payload> Swarm<P> {
     /// give, and its uplink is idle.
     fn take_over(&mut self, place: usize, now: Moment) -> Option<u32> {
         let offered = &self.neighbours[place].held;
+        // What was asked for ahead was not begun for certain.
         let waits = |them: &Neighbour| {
-            // What was asked for ahead was not begun for certain.
-            let begun = |ask: &neighbour::Ask| {
-                them.sending == Some(ask.chunk) || now < ask.heard.after(self.rules.take_over)
-            };
-            let ask = them.ahead.or(them.ask.filter(|ask| !begun(ask)));
-            ask.filter(|ask| offered.has(ask.chunk))
+            let ask = them.ask?;
+            let begun = them.sending == Some(ask.chunk) || now < ask.heard.after(self.rules.take_over);
+            let chunk = them.ahead.or((!begun).then_some(ask.chunk))?;
+            offered.has(chunk).then_some((ask.heard, chunk))
         };
         let (at, chunk) = (0..self.neighbours.len())
             .filter(|at| *at != place)
             .filter_map(|at| Some((at, waits(&self.neighbours[at])?)))
-            .min_by_key(|(_, ask)| ask.heard)
-            .map(|(at, ask)| (at, ask.chunk))?;
+            .min_by_key(|(_, (heard, _))| *heard)
+            .map(|(at, (_, chunk))| (at, chunk))?;
         let them = &mut self.neighbours[at];
         if them.ahead.take().is_some() {
             self.cancel(at, chunk);
@@ -319,7 +315,7 @@ impl<P: Payload> Swarm<P> {
             if !them.held.has(chunk) {
                 them.untold.set(chunk);
             }
-            if them.ahead.take_if(|ask| ask.chunk == chunk).is_some() {
+            if them.ahead.take_if(|ahead| *ahead == chunk).is_some() {
                 self.cancel(place, chunk);
                 continue;
             }

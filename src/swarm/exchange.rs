@@ -249,8 +249,8 @@ impl<P: Payload> Swarm<P> {
     pub(super) fn leave(&mut self, place: usize) -> bool {
         let them = self.neighbours.swap_remove(place);
         self.numbers.swap_remove(place);
-        for ask in [them.ask, them.ahead].into_iter().flatten() {
-            self.under_way.clear(ask.chunk);
+        for chunk in them.asks() {
+            self.under_way.clear(chunk);
         }
         if self.giving == Some(them.link) {
             self.giving = None;

@@ -23,14 +23,14 @@ pub(super) struct Neighbour {
     /// It was told the digests that we know.
     pub(super) taught: bool,
     pub(super) pair: Pair,
-    /// What it asked for, and what it is to be given then: where that is, and since when, is not known before.
+    /// What it asked for, and the chunk that it is to be given then, from which block on.
     pub(super) wish: Option<Wish>,
-    pub(super) then: Option<Wish>,
+    then: Option<(u32, u8)>,
     /// The chunk of the proof that it sent last: its blocks are of that one.
     pub(super) sending: Option<u32>,
-    /// What it was asked for, and what it is to send then.
+    /// What it was asked for, and the chunk that it is to send then.
     pub(super) ask: Option<Ask>,
-    pub(super) ahead: Option<Ask>,
+    pub(super) ahead: Option<u32>,
     pub(super) held: Marks,
     /// What we hold, and it neither holds nor was told of.
     pub(super) untold: Marks,
@@ -73,6 +73,17 @@ pub(super) struct Wish {
     pub(super) block: u8,
     pub(super) proven: bool,
     pub(super) since: Moment,
+}
+
+impl Wish {
+    const fn new(chunk: u32, block: u8, since: Moment) -> Self {
+        Self {
+            chunk,
+            block,
+            proven: false,
+            since,
+        }
+    }
 }
 
 impl Neighbour {
@@ -133,40 +144,35 @@ impl Neighbour {
 
     /// Takes a request: at most two stand, and one that stands already is nothing new.
     pub(super) fn wishes(&mut self, chunk: u32, block: u8, now: Moment) {
-        if [self.wish, self.then]
-            .into_iter()
-            .flatten()
-            .any(|wish| wish.chunk == chunk)
-        {
-            return;
+        match self.wish {
+            None => self.wish = Some(Wish::new(chunk, block, now)),
+            Some(wish) if wish.chunk == chunk => {}
+            Some(_) if self.then.is_some_and(|(then, _)| then == chunk) => {}
+            Some(_) => self.then = Some((chunk, block)),
         }
-        let place = if self.wish.is_none() {
-            &mut self.wish
-        } else {
-            &mut self.then
-        };
-        *place = Some(Wish {
-            chunk,
-            block,
-            proven: false,
-            since: now,
-        });
     }
 
     /// A request is over, for it was fulfilled or taken back: the next takes its place. True if there was one for that chunk.
     pub(super) fn wished(&mut self, chunk: u32, now: Moment) -> bool {
-        let of_it = |wish: &mut Wish| wish.chunk == chunk;
-        if self.wish.take_if(of_it).is_some() {
-            self.wish = self.then.take().map(|wish| Wish { since: now, ..wish });
+        if self.wish.take_if(|wish| wish.chunk == chunk).is_some() {
+            let then = self.then.take();
+            self.wish = then.map(|(chunk, block)| Wish::new(chunk, block, now));
             true
         } else {
-            self.then.take_if(of_it).is_some()
+            self.then.take_if(|(then, _)| *then == chunk).is_some()
         }
     }
 
-    /// What it was asked for and need not send, or has sent: what it is to send then takes its place.
+    /// What it was asked for is over: what it is to send then takes its place.
     pub(super) fn asked(&mut self) {
-        self.ask = self.ahead.take();
+        let ahead = self.ahead.take();
+        let before = self.ask.take();
+        self.ask = before.and_then(|ask| Some(Ask { chunk: ahead?, ..ask }));
+    }
+
+    /// Chunks that it was asked for.
+    pub(super) fn asks(&self) -> impl Iterator<Item = u32> + use<> {
+        self.ask.map(|ask| ask.chunk).into_iter().chain(self.ahead)
     }
 
     /// Whether it may be asked: it lets no more pile up than it answers.

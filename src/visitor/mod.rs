@@ -9,7 +9,8 @@
 //! | `carried`, `way_out` | its bytes; when HTTP ranges are asked for, because swarm or socket fail (law 4) |
 //! | `circle`, `link`, `sdp`, `udp` | whom it knows; one connection each, and the text and sockets that the library wants |
 //! | `site`, `socket`, `meter`, `pace` | connections to the site, counted, and no faster than the visitor's own link |
-//! | `line`, `window` | what waits for a neighbour, and how much of it may be on its way |
+//! | `line`, `window` | what waits for a neighbour, and what is on its way to it |
+//! | `uplink` | how much may be on its way to all of them |
 //! | `audit` | laws 2 and 3, counted beside the exchange |
 //! | `rehearsal` | many visitors, arriving as a crowd does |
 //! | `report` | what came of them |
