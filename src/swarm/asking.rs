@@ -49,9 +49,7 @@ impl<P: Payload> Swarm<P> {
         }
         for step in 0..count {
             let place = (start + step) % count;
-            let them = &self.neighbours[place];
-            if them.may_be_asked_ahead()
-                && them.held.is_full()
+            if self.neighbours[place].may_be_asked_ahead()
                 && let Some(chunk) = self.choose(place)
             {
                 self.ask(place, chunk, now);
@@ -131,8 +129,7 @@ impl<P: Payload> Swarm<P> {
         them.expected.drain(..=at);
         them.sending = Some(proof.chunk);
         if self.proves(proof) {
-            // Now it may be asked ahead.
-            true
+            self.neighbours[place].may_be_asked_ahead()
         } else {
             self.wrong(link, PeerFault::Digest)
         }

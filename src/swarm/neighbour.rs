@@ -180,10 +180,11 @@ impl Neighbour {
         self.greeted && self.ask.is_none() && self.expected.len() < EXPECTED_MOST
     }
 
-    /// Whether it may be asked for what it is to send next: it has begun with what it was asked for.
+    /// Whether it may be asked for what it is to send next: it has the page, and has begun with what it was asked for. Of one who
+    /// lacks something a second chunk would be kept from somebody else, and free riders get more of it.
     pub(super) fn may_be_asked_ahead(&self) -> bool {
         let begun = self.ask.is_some_and(|ask| self.sending == Some(ask.chunk));
-        begun && self.ahead.is_none() && self.expected.len() < EXPECTED_MOST
+        begun && self.held.is_full() && self.ahead.is_none() && self.expected.len() < EXPECTED_MOST
     }
 }
 
