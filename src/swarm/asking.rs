@@ -109,7 +109,7 @@ impl<P: Payload> Swarm<P> {
     pub(super) fn lacked(&mut self, place: usize, chunk: u32) -> bool {
         let them = &mut self.neighbours[place];
         them.expected.retain(|expected| *expected != chunk);
-        them.held.clear(chunk);
+        them.lacks(chunk);
         if them.ask.is_some_and(|ask| ask.chunk == chunk) {
             them.asked();
             self.under_way.clear(chunk);

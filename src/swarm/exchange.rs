@@ -293,7 +293,7 @@ impl<P: Payload> Swarm<P> {
             Message::Hello(hello) => self.greeted(place, hello, now),
             Message::Have(have) => {
                 them.credit = have.credit;
-                them.held.learn(&have.ranges);
+                them.holds(&have.ranges);
                 them.untold = them.untold.without([&them.held, &them.held]);
                 true
             }

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use crate::{
     content,
-    swarm::{Moment, Pair, Rules, marks::Marks, message::CREDIT_MAX},
+    swarm::{Moment, Pair, Ranges, Rules, marks::Marks, message::CREDIT_MAX},
 };
 
 // Laid out as written, for the sake of the simulator's cache: what every block needs comes first.
@@ -22,15 +22,15 @@ pub(super) struct Neighbour {
     pub(super) sponsored: bool,
     /// It was told the digests that we know.
     pub(super) taught: bool,
+    /// It holds all of the page, as `held` says.
+    pub(super) complete: bool,
     pub(super) pair: Pair,
-    /// What it asked for, and the chunk that it is to be given then, from which block on.
+    /// What it asked for.
     pub(super) wish: Option<Wish>,
-    then: Option<(u32, u8)>,
     /// The chunk of the proof that it sent last: its blocks are of that one.
     pub(super) sending: Option<u32>,
-    /// What it was asked for, and the chunk that it is to send then.
+    /// What it was asked for.
     pub(super) ask: Option<Ask>,
-    pub(super) ahead: Option<u32>,
     pub(super) held: Marks,
     /// What we hold, and it neither holds nor was told of.
     pub(super) untold: Marks,
@@ -49,6 +49,10 @@ pub(super) struct Neighbour {
     /// Since when it owes as much as it may, and gives nothing.
     pub(super) limit_since: Option<Moment>,
     pub(super) opened: Moment,
+    /// The chunk that it is to be given behind what it asked for, and from which block on.
+    then: Option<(u32, u8)>,
+    /// The chunk that it is to send behind what it was asked for.
+    pub(super) ahead: Option<u32>,
 }
 
 /// Bytes that either may owe the other before it has given any; what it allows us is a guess.
@@ -98,6 +102,7 @@ impl Neighbour {
             sought: None,
             sponsored: false,
             taught: false,
+            complete: false,
             words: 0,
             pair: Pair::default(),
             held: Marks::new(chunks),
@@ -114,6 +119,18 @@ impl Neighbour {
         }
     }
 
+    /// Takes note of what it holds.
+    pub(super) fn holds(&mut self, ranges: &Ranges) {
+        self.held.learn(ranges);
+        self.complete = self.held.is_full();
+    }
+
+    /// Takes note of what it does not hold (any more).
+    pub(super) fn lacks(&mut self, chunk: u32) {
+        self.held.clear(chunk);
+        self.complete = false;
+    }
+
     /// Bytes that it may owe: little at first, more as it gives.
     pub(super) fn trust(&self, rules: &Rules) -> i64 {
         let earned = u64::from(self.first.theirs) + self.pair.received;
@@ -128,7 +145,7 @@ impl Neighbour {
     /// Whether it gives, if it goes by our rules: we do not owe it as much as we may, or it has all and trusts everybody.
     pub(super) fn trusts_us(&self, rules: &Rules) -> bool {
         let earned = (u64::from(self.first.ours) + self.pair.given).min(rules.trust_max.into());
-        self.held.is_full() || content::BLOCK as i64 - self.pair.balance() <= earned as i64
+        self.complete || content::BLOCK as i64 - self.pair.balance() <= earned as i64
     }
 
     /// Whether it helps, or may yet: it gave something or is young, and is not at its limit.
@@ -184,7 +201,7 @@ impl Neighbour {
     /// lacks something a second chunk would be kept from somebody else, and free riders get more of it.
     pub(super) fn may_be_asked_ahead(&self) -> bool {
         let begun = self.ask.is_some_and(|ask| self.sending == Some(ask.chunk));
-        begun && self.held.is_full() && self.ahead.is_none() && self.expected.len() < EXPECTED_MOST
+        begun && self.complete && self.ahead.is_none() && self.expected.len() < EXPECTED_MOST
     }
 }
 

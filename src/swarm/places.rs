@@ -57,7 +57,7 @@ impl<P: Payload> Swarm<P> {
         let useful = self.neighbours.iter().filter(useful);
         // In halves.
         useful
-            .map(|them| if them.held.is_full() { 1 } else { 2 })
+            .map(|them| if them.complete { 1 } else { 2 })
             .sum::<usize>()
             / 2
     }
@@ -79,7 +79,7 @@ impl<P: Payload> Swarm<P> {
 
     fn idle(&self) -> impl Iterator<Item = usize> + '_ {
         let complete = self.is_complete();
-        let both = move |them: &Neighbour| complete && them.held.is_full();
+        let both = move |them: &Neighbour| complete && them.complete;
         (0..self.neighbours.len()).filter(move |place| both(&self.neighbours[*place]))
     }
 
