@@ -26,6 +26,8 @@ pub(super) struct Uplink {
 struct Flow {
     limit: usize,
     outstanding: usize,
+    /// Of it, what has not left yet: a rehearsal's uplink is slower than the machine.
+    waiting: usize,
     /// When an acknowledgement last came that had waited for nothing: the uplink was free then, whatever else is late.
     free: Option<Instant>,
     halved: Option<Instant>,
@@ -38,6 +40,7 @@ impl Uplink {
             flow: Mutex::new(Flow {
                 limit: LEAST,
                 outstanding: 0,
+                waiting: 0,
                 free: None,
                 halved: None,
             }),
@@ -48,10 +51,10 @@ impl Uplink {
     /// Whether a block may follow.
     pub(super) fn has_room(&self, now: Instant) -> bool {
         let flow = self.flow();
-        flow.outstanding < flow.limit && self.pace.busy(now).is_none()
+        flow.outstanding < flow.limit && flow.waiting < WAITING && self.pace.busy(now).is_none()
     }
 
-    /// Returns once something was acknowledged since it returned last.
+    /// Returns once something has left or was acknowledged since it returned last.
     pub(super) async fn eases(&self) {
         self.eased.notified().await;
     }
@@ -84,6 +87,7 @@ pub(super) struct Part {
 #[derive(Debug, Default)]
 struct Own {
     outstanding: usize,
+    waiting: usize,
     /// The exchange was told that no more blocks should follow.
     full: bool,
 }
@@ -101,9 +105,20 @@ impl Part {
     pub(super) fn charge(&self, bytes: usize) -> bool {
         let (mut own, mut flow) = (self.own(), self.uplink.flow());
         own.outstanding += bytes;
+        own.waiting += bytes;
         flow.outstanding += bytes;
+        flow.waiting += bytes;
         own.full |= own.outstanding >= flow.limit / 2;
         own.full
+    }
+
+    /// So much has left.
+    pub(super) fn sent(&self, bytes: usize) {
+        let mut own = self.own();
+        let sent = bytes.min(own.waiting);
+        own.waiting -= sent;
+        self.uplink.flow().waiting -= sent;
+        self.uplink.eased.notify_one();
     }
 
     /// So much was acknowledged, or is not waited for any more.
@@ -135,6 +150,7 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
+        self.sent(usize::MAX);
         self.release(usize::MAX);
     }
 }
@@ -143,6 +159,8 @@ impl Drop for Part {
 const BLOCK: usize = 1_100;
 /// Two packets for each of two neighbours, for every second one is acknowledged at once; on an uplink of 1 Mbit/s 35 ms.
 const LEAST: usize = 4 * BLOCK;
+/// What waits to be sent: one block that goes next, and one behind it. Whoever asks meanwhile, and is poorer, comes before a third.
+const WAITING: usize = 2 * BLOCK;
 /// As much as the library holds for a link.
 pub(super) const MOST: usize = 64 * 1024;
 /// Behind this nothing waits that is worth a word: one block on an uplink of 1 Mbit/s.
@@ -289,6 +307,20 @@ mod tests {
     }
 
     #[test]
+    fn no_third_block_waits_to_leave() {
+        let uplink = uplink();
+        let part = Arc::new(Part::new(Arc::clone(&uplink)));
+        let (mut window, now) = (Window::new(Arc::clone(&part)), Instant::now());
+        (0..9).for_each(|_| part.acknowledged(Duration::ZERO, Duration::ZERO, now));
+        part.charge(BLOCK);
+        assert!(uplink.has_room(now));
+        part.charge(BLOCK);
+        assert!(!uplink.has_room(now));
+        window.sent(BLOCK, now);
+        assert!(uplink.has_room(now));
+    }
+
+    #[test]
     fn a_link_that_ends_takes_along_what_it_had_on_its_way() {
         let uplink = uplink();
         let parts = [(); 2].map(|()| Part::new(Arc::clone(&uplink)));
@@ -298,7 +330,7 @@ mod tests {
         assert!(!uplink.has_room(Instant::now()));
         let [gone, _stays] = parts;
         drop(gone);
-        assert!(uplink.has_room(Instant::now()));
-        assert_eq!(uplink.flow().outstanding, 2 * BLOCK);
+        let flow = uplink.flow();
+        assert_eq!((flow.outstanding, flow.waiting), (2 * BLOCK, 2 * BLOCK));
     }
 }

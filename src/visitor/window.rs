@@ -45,6 +45,7 @@ impl Window {
     }
 
     pub(super) fn sent(&mut self, bytes: usize, now: Instant) {
+        self.part.sent(bytes);
         self.sent += bytes as u64;
         self.under_way.push_back((self.sent, now));
     }
