@@ -1,7 +1,7 @@
 /**
  * The asking side of the exchange: one chunk at a time of each neighbour, verified block by block, resumed elsewhere when
- * it stalls. Pure part of `exchange.ts`, twin of `src/swarm/asking.rs`, without its taking over of what was not begun: the script's
- * budget is full.
+ * it stalls. Pure part of `exchange.ts`, twin of `src/swarm/asking.rs`, without its taking over of what was not begun and its asking
+ * ahead: the script's budget is full.
  */
 import { least } from "./roulette";
 import { RETRY } from "./rules";
