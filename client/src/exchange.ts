@@ -20,7 +20,7 @@ import { In, type Input, type Output, type Told } from "./step";
 import { askAll, block, expire, proof, refuse } from "./asking";
 import { accuse, close, JOIN_PATIENCE, forget, leave, linked, type Swarm } from "./state";
 import { decode, Kind, type Message } from "./message";
-import { announce, giveNext, greet, unwish, wish } from "./giving";
+import { announce, giveNext, greet, endWish, wish } from "./giving";
 
 /** So many times longer is one borne with that gave something before: it may have others to give to, and a slow uplink. */
 const KNOWN = 8;
@@ -130,7 +130,7 @@ const HEARD: { [K in Kind]: Heard<Message & { kind: K }> } = {
   [Kind.Have]: note,
   [Kind.Ask]: wish,
   [Kind.Cancel]: (_, them, { chunk }) => {
-    unwish(them, chunk);
+    endWish(them, chunk);
     return false;
   },
   [Kind.Proof]: proof,

@@ -65,7 +65,7 @@ export function giveNext(of: Swarm, now: number): void {
     if (!give(of.ledger, them, bytes.length)) return;
     if (++wish.block * BLOCK >= held.bytes.length) {
       // What it wants then waits like everybody's.
-      unwish(them, chunk);
+      endWish(them, chunk);
       of.giving = undefined;
     }
     // With it the news; a block goes to the end of its packet.
@@ -85,13 +85,13 @@ function mayGive(of: Swarm, them: Neighbour): boolean {
 }
 
 /** Ends an Ask: it is fulfilled, or taken back. */
-export function unwish(them: Neighbour, chunk: number): void {
+export function endWish(them: Neighbour, chunk: number): void {
   them.wishes = them.wishes.filter((one) => one.chunk !== chunk);
 }
 
 /** Answers an Ask for what is not held (any more). */
 function lack(of: Swarm, them: Neighbour, chunk: number): void {
-  unwish(them, chunk);
+  endWish(them, chunk);
   say(of, them, { kind: Kind.Lack, chunk });
 }
 

@@ -111,7 +111,7 @@ impl<P: Payload> Swarm<P> {
         them.expected.retain(|expected| *expected != chunk);
         them.lacks(chunk);
         if them.ask.is_some_and(|ask| ask.chunk == chunk) {
-            them.asked();
+            them.end_ask();
             self.under_way.clear(chunk);
         } else if them.ahead.take_if(|ahead| *ahead == chunk).is_some() {
             self.under_way.clear(chunk);
@@ -319,7 +319,7 @@ impl<P: Payload> Swarm<P> {
             if them.ask.is_none_or(|ask| ask.chunk != chunk) {
                 continue;
             }
-            them.asked();
+            them.end_ask();
             // Who sent the last block has nothing left to send, unless it was asked for the chunk again since.
             if from != Some(them.link) || them.expected.contains(&chunk) {
                 them.void = Some(chunk);

@@ -299,7 +299,7 @@ impl<P: Payload> Swarm<P> {
             }
             Message::Ask(ask) => self.wished(place, ask, now),
             Message::Cancel(cancel) => {
-                self.news |= them.wished(cancel.chunk, now);
+                self.news |= them.end_wish(cancel.chunk, now);
                 false
             }
             Message::Proof(proof) => self.proof(place, proof),

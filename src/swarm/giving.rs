@@ -33,12 +33,12 @@ impl<P: Payload> Swarm<P> {
             }
             wish.block += 1;
             if usize::from(wish.block) * content::BLOCK >= self.page.length(chunk) {
-                them.wished(chunk, now);
+                them.end_wish(chunk, now);
                 // What it wants then waits like everybody's.
                 self.giving = None;
             }
             let Some(bytes) = self.page.block(chunk, block) else {
-                them.wished(chunk, now);
+                them.end_wish(chunk, now);
                 self.news = true;
                 return Some((link, Message::Lack(Lack { chunk })));
             };
@@ -68,13 +68,13 @@ impl<P: Payload> Swarm<P> {
         them.credit = credit;
         let link = them.link;
         if !self.held.has(chunk) {
-            them.wished(chunk, now);
+            them.end_wish(chunk, now);
             self.news = true;
             self.say(link, Message::Lack(Lack { chunk }));
         } else if usize::from(block) * content::BLOCK >= self.page.length(chunk) {
             return self.wrong(link, PeerFault::Block);
         } else {
-            them.wishes(chunk, block, now);
+            them.add_wish(chunk, block, now);
         }
         false
     }

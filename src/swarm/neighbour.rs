@@ -160,7 +160,7 @@ impl Neighbour {
     }
 
     /// Takes a request: at most two stand, and one that stands already is nothing new.
-    pub(super) fn wishes(&mut self, chunk: u32, block: u8, now: Moment) {
+    pub(super) fn add_wish(&mut self, chunk: u32, block: u8, now: Moment) {
         match self.wish {
             None => self.wish = Some(Wish::new(chunk, block, now)),
             Some(wish) if wish.chunk == chunk => {}
@@ -170,7 +170,7 @@ impl Neighbour {
     }
 
     /// A request is over, for it was fulfilled or taken back: the next takes its place. True if there was one for that chunk.
-    pub(super) fn wished(&mut self, chunk: u32, now: Moment) -> bool {
+    pub(super) fn end_wish(&mut self, chunk: u32, now: Moment) -> bool {
         if self.wish.take_if(|wish| wish.chunk == chunk).is_some() {
             let then = self.then.take();
             self.wish = then.map(|(chunk, block)| Wish::new(chunk, block, now));
@@ -181,7 +181,7 @@ impl Neighbour {
     }
 
     /// What it was asked for is over: what it is to send then takes its place.
-    pub(super) fn asked(&mut self) {
+    pub(super) fn end_ask(&mut self) {
         let ahead = self.ahead.take();
         let before = self.ask.take();
         self.ask = before.and_then(|ask| Some(Ask { chunk: ahead?, ..ask }));

@@ -15,7 +15,6 @@ use webrtc::{data_channel::DataChannel, error::Error};
 
 use super::{
     link::{Event, HEADERS, Teller, open},
-    pace::Pace,
     uplink::Part,
     window::Window,
 };
@@ -33,12 +32,12 @@ impl Line {
         mut self,
         channel: &dyn DataChannel,
         teller: &Teller,
-        up: &Pace,
         released: &Notify,
         mut opened: watch::Receiver<bool>,
     ) -> Result<(), Error> {
         open(&mut opened).await;
         let mut window = Window::new(Arc::clone(&self.part));
+        let up = self.part.pace();
         let (mut left, mut low) = (None, None);
         loop {
             tokio::select! {

@@ -199,7 +199,7 @@ impl Ends {
                 is_open.store(true, Ordering::Relaxed);
                 !opens.send_replace(true)
             }) => Ok(()),
-            ended = line.write(&*channel, &self.teller, &self.terms.up.pace, &released, opened) => ended,
+            ended = line.write(&*channel, &self.teller, &released, opened) => ended,
         }
     }
 }

@@ -25,12 +25,18 @@ pub(super) struct Uplink {
 #[derive(Debug)]
 struct Flow {
     limit: usize,
-    outstanding: usize,
-    /// Of it, what has not left yet: a rehearsal's uplink is slower than the machine.
-    waiting: usize,
+    bytes: Bytes,
     /// When an acknowledgement last came that had waited for nothing: the uplink was free then, whatever else is late.
     free: Option<Instant>,
     halved: Option<Instant>,
+}
+
+/// What counts against a limit.
+#[derive(Debug, Default)]
+struct Bytes {
+    outstanding: usize,
+    /// Of it, what has not left yet: a rehearsal's uplink is slower than the machine.
+    waiting: usize,
 }
 
 impl Uplink {
@@ -39,8 +45,7 @@ impl Uplink {
             pace,
             flow: Mutex::new(Flow {
                 limit: LEAST,
-                outstanding: 0,
-                waiting: 0,
+                bytes: Bytes::default(),
                 free: None,
                 halved: None,
             }),
@@ -51,7 +56,8 @@ impl Uplink {
     /// Whether a block may follow.
     pub(super) fn has_room(&self, now: Instant) -> bool {
         let flow = self.flow();
-        flow.outstanding < flow.limit && flow.waiting < WAITING && self.pace.busy(now).is_none()
+        let has_room = flow.bytes.outstanding < flow.limit && flow.bytes.waiting < WAITING;
+        has_room && self.pace.busy(now).is_none()
     }
 
     /// Returns once something has left or was acknowledged since it returned last.
@@ -87,7 +93,8 @@ pub(super) struct Part {
 #[derive(Debug, Default)]
 struct Own {
     outstanding: usize,
-    waiting: usize,
+    /// What counts among that of all links: not what is lost.
+    counted: Bytes,
     /// The exchange was told that no more blocks should follow.
     full: bool,
 }
@@ -100,38 +107,50 @@ impl Part {
         }
     }
 
+    pub(super) fn pace(&self) -> &Pace {
+        &self.uplink.pace
+    }
+
     /// Takes note of what is about to be sent. True if no more blocks should follow until it [eases](Self::eases): one
     /// neighbour has half of what may be on its way, lest one that is slow keeps all others waiting.
     pub(super) fn charge(&self, bytes: usize) -> bool {
         let (mut own, mut flow) = (self.own(), self.uplink.flow());
         own.outstanding += bytes;
-        own.waiting += bytes;
-        flow.outstanding += bytes;
-        flow.waiting += bytes;
+        for counted in [&mut own.counted, &mut flow.bytes] {
+            counted.outstanding += bytes;
+            counted.waiting += bytes;
+        }
         own.full |= own.outstanding >= flow.limit / 2;
         own.full
     }
 
     /// So much has left.
     pub(super) fn sent(&self, bytes: usize) {
+        self.discount(bytes, |counted| &mut counted.waiting);
+    }
+
+    /// So much is in no queue of ours any more: it was acknowledged, or is lost.
+    pub(super) fn release(&self, bytes: usize) {
+        self.discount(bytes, |counted| &mut counted.outstanding);
+    }
+
+    fn discount(&self, bytes: usize, which: impl Fn(&mut Bytes) -> &mut usize) {
         let mut own = self.own();
-        let sent = bytes.min(own.waiting);
-        own.waiting -= sent;
-        self.uplink.flow().waiting -= sent;
+        let counted = which(&mut own.counted);
+        let less = bytes.min(*counted);
+        *counted -= less;
+        *which(&mut self.uplink.flow().bytes) -= less;
         self.uplink.eased.notify_one();
     }
 
-    /// So much was acknowledged, or is not waited for any more.
-    pub(super) fn release(&self, bytes: usize) {
+    /// So much was acknowledged: the neighbour takes more.
+    pub(super) fn acknowledged(&self, bytes: usize) {
         let mut own = self.own();
-        let released = bytes.min(own.outstanding);
-        own.outstanding -= released;
-        self.uplink.flow().outstanding -= released;
-        self.uplink.eased.notify_one();
+        own.outstanding = own.outstanding.saturating_sub(bytes);
     }
 
     /// An acknowledgement came `span` after what it is for had left, `waited` of which was more than the shortest took.
-    pub(super) fn acknowledged(&self, waited: Duration, span: Duration, now: Instant) {
+    pub(super) fn timed(&self, waited: Duration, span: Duration, now: Instant) {
         self.uplink.flow().adjust(waited, span, now);
     }
 
@@ -258,9 +277,8 @@ mod tests {
         let (part, start) = (Part::new(Arc::clone(&uplink)), Instant::now());
         let limit = || uplink.flow().limit;
         let at = |millis| start + Duration::from_millis(millis);
-        let late =
-            |millis| part.acknowledged(Duration::from_millis(100), Duration::from_millis(100), at(millis));
-        (0..20).for_each(|turn| part.acknowledged(Duration::ZERO, Duration::from_millis(1), at(turn)));
+        let late = |millis| part.timed(Duration::from_millis(100), Duration::from_millis(100), at(millis));
+        (0..20).for_each(|turn| part.timed(Duration::ZERO, Duration::from_millis(1), at(turn)));
         assert_eq!(limit(), LEAST + 20 * BLOCK);
         late(20);
         assert_eq!(limit(), LEAST + 20 * BLOCK, "another was prompt just before");
@@ -280,11 +298,11 @@ mod tests {
         window.sent(BLOCK, start);
         window.look(0, false, start + Duration::from_millis(1));
         let flow = uplink.flow();
-        assert_eq!((flow.limit, flow.outstanding), (LEAST, 0));
+        assert_eq!((flow.limit, flow.bytes.outstanding), (LEAST, 0));
     }
 
     #[test]
-    fn one_who_acknowledges_nothing_keeps_the_others_waiting_for_half_a_second_at_most() {
+    fn one_who_acknowledges_nothing_keeps_the_others_waiting_for_half_a_second_and_gets_no_more() {
         let uplink = uplink();
         let parts = [(); 2].map(|()| Arc::new(Part::new(Arc::clone(&uplink))));
         let start = Instant::now();
@@ -297,13 +315,16 @@ mod tests {
         assert!(!uplink.has_room(start));
         let later = start + Duration::from_millis(499);
         windows[0].look(2 * BLOCK, false, later);
-        assert!(!uplink.has_room(later) && !parts[0].eases());
+        assert!(!uplink.has_room(later));
         let later = start + Duration::from_millis(500);
         windows[0].look(2 * BLOCK, false, later);
-        assert!(uplink.has_room(later));
-        // A word that comes after all counts for nothing twice.
-        windows[0].look(0, true, later);
-        assert_eq!(uplink.flow().outstanding, 2 * BLOCK);
+        assert!(uplink.has_room(later) && !parts[0].eases());
+        // It was not lost after all: it counts for nothing twice, and more may follow.
+        parts[0].charge(BLOCK);
+        windows[0].sent(BLOCK, later);
+        windows[0].look(BLOCK, true, later);
+        assert_eq!(uplink.flow().bytes.outstanding, 3 * BLOCK);
+        assert!(parts[0].eases() && !parts[0].eases());
     }
 
     #[test]
@@ -311,7 +332,7 @@ mod tests {
         let uplink = uplink();
         let part = Arc::new(Part::new(Arc::clone(&uplink)));
         let (mut window, now) = (Window::new(Arc::clone(&part)), Instant::now());
-        (0..9).for_each(|_| part.acknowledged(Duration::ZERO, Duration::ZERO, now));
+        (0..9).for_each(|_| part.timed(Duration::ZERO, Duration::ZERO, now));
         part.charge(BLOCK);
         assert!(uplink.has_room(now));
         part.charge(BLOCK);
@@ -331,6 +352,9 @@ mod tests {
         let [gone, _stays] = parts;
         drop(gone);
         let flow = uplink.flow();
-        assert_eq!((flow.outstanding, flow.waiting), (2 * BLOCK, 2 * BLOCK));
+        assert_eq!(
+            (flow.bytes.outstanding, flow.bytes.waiting),
+            (2 * BLOCK, 2 * BLOCK)
+        );
     }
 }

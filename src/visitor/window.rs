@@ -13,7 +13,8 @@ use super::uplink::Part;
 pub(super) struct Window {
     part: Arc<Part>,
     sent: u64,
-    /// So much of it does not count any more.
+    acknowledged: u64,
+    /// What was acknowledged, or is given up.
     released: u64,
     /// Where each message ends among all that was sent, and when it left.
     under_way: VecDeque<(u64, Instant)>,
@@ -26,6 +27,7 @@ impl Window {
         Self {
             part,
             sent: 0,
+            acknowledged: 0,
             released: 0,
             under_way: VecDeque::new(),
             least: Duration::MAX,
@@ -52,7 +54,12 @@ impl Window {
 
     /// So much is outstanding. `prompt` says that this was looked at as soon as it shrank: else it says nothing of the time.
     pub(super) fn look(&mut self, outstanding: usize, prompt: bool, now: Instant) {
-        let acknowledged = self.sent.saturating_sub(outstanding as u64);
+        let acknowledged = self
+            .acknowledged
+            .max(self.sent.saturating_sub(outstanding as u64));
+        self.part
+            .acknowledged((acknowledged - self.acknowledged) as usize);
+        self.acknowledged = acknowledged;
         let mut last = None;
         while self
             .under_way
@@ -64,7 +71,7 @@ impl Window {
         if let Some((_, left)) = last.filter(|_| prompt) {
             let span = now.saturating_duration_since(left);
             self.least = self.least.min(span);
-            self.part.acknowledged(span - self.least, span, now);
+            self.part.timed(span - self.least, span, now);
         }
         let stale = self.under_way.iter().take_while(|(_, left)| now >= *left + STALE);
         let released = stale.last().map_or(acknowledged, |(end, _)| *end);
