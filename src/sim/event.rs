@@ -148,6 +148,11 @@ impl<T> Shelf<T> {
         self.places.len() as u32 - 1
     }
 
+    /// Whether something waits there.
+    pub(super) fn holds(&self, place: u32) -> bool {
+        self.places.get(place as usize).is_some_and(Option::is_some)
+    }
+
     pub(super) fn take(&mut self, place: u32) -> Option<T> {
         let thing = self.places.get_mut(place as usize)?.take()?;
         self.empty.push(place);

@@ -30,6 +30,7 @@ mod counted;
 mod dwell;
 mod event;
 mod fluid;
+mod foresight;
 mod hall;
 mod nat;
 mod network;

@@ -1,6 +1,7 @@
-//! What is to happen, in the order of its time: a calendar of short days for the near future, a heap for the rest. It is
+//! What is to happen, in the order of its time: a timing wheel of two levels for the next second, a heap for the rest. It is
 //! a priority queue whose push and pop cost the same however many events wait, because almost all of them lie within a
-//! second.
+//! second; and as most go to the ends of a few spans, the cache holds what is written. (G. Varghese, T. Lauck, Hashed and
+//! hierarchical timing wheels, 1987.)
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
@@ -9,14 +10,16 @@ use crate::swarm::Moment;
 /// A queue of events. Those of one day (16 µs) come in the order in which they were pushed: two runs are the same run.
 #[derive(Debug)]
 pub(super) struct Queue<E> {
-    /// The near future, a ring of days; the first is that of `today`.
+    /// The days of this span and of the next, a ring.
     days: Vec<Vec<E>>,
-    /// What is beyond it, by day.
+    /// The spans behind them, a ring: which day of it, and what.
+    spans: Vec<Vec<(u8, E)>>,
+    /// What is beyond them, by day.
     later: BinaryHeap<Later<E>>,
     /// The day that is being emptied, last event first.
     open: Vec<E>,
-    /// Emptied days, for their memory.
-    blank: Vec<Vec<E>>,
+    /// Emptied spans, for their memory.
+    blank: Vec<Vec<(u8, E)>>,
     today: u64,
     /// The last day that was looked at ahead.
     foreseen: u64,
@@ -34,7 +37,8 @@ struct Later<E> {
 impl<E> Queue<E> {
     pub(super) fn new() -> Self {
         Self {
-            days: (0..DAYS).map(|_| Vec::new()).collect(),
+            days: (0..2 * SPAN).map(|_| Vec::new()).collect(),
+            spans: (0..SPANS).map(|_| Vec::new()).collect(),
             later: BinaryHeap::new(),
             open: Vec::new(),
             blank: Vec::new(),
@@ -51,7 +55,7 @@ impl<E> Queue<E> {
         let day = at.micros().div_ceil(DAY).max(self.today + 1);
         self.waiting += 1;
         self.pushed += 1;
-        if day - self.today < DAYS {
+        if day / SPAN < self.today / SPAN + SPANS {
             self.enter(day, event);
         } else {
             let number = self.pushed;
@@ -85,13 +89,13 @@ impl<E> Queue<E> {
         let mut until = from;
         if self.today >= self.foreseen {
             let mut count = 0;
-            while count < events && until < self.today + DAYS_AHEAD {
-                count += self.days[(until % DAYS) as usize].len();
+            while count < events && until < self.today + SPAN {
+                count += self.days[of_two(until)].len();
                 until += 1;
             }
             self.foreseen = until - 1;
         }
-        (from..until).map(|day| self.days[(day % DAYS) as usize].as_slice())
+        (from..until).map(|day| self.days[of_two(day)].as_slice())
     }
 
     /// Events that wait.
@@ -101,31 +105,51 @@ impl<E> Queue<E> {
 
     fn dawn(&mut self) {
         self.today += 1;
-        // What lay too far ahead yesterday: the heap's order is that of pushing, and nothing else is in that day yet.
+        if self.today.is_multiple_of(SPAN) {
+            self.turn();
+        }
+        let day = &mut self.days[of_two(self.today)];
+        std::mem::swap(&mut self.open, day);
+        self.open.reverse();
+    }
+
+    /// A span begins: what lay too far ahead comes into the ring, and the span behind it is told apart by days. Both keep the order
+    /// of pushing, for nothing else is there yet.
+    fn turn(&mut self) {
+        let span = self.today / SPAN;
         while self
             .later
             .peek()
-            .is_some_and(|later| later.day < self.today + DAYS)
+            .is_some_and(|later| later.day / SPAN < span + SPANS)
         {
             if let Some(Later { day, event, .. }) = self.later.pop() {
                 self.enter(day, event);
             }
         }
-        let day = &mut self.days[(self.today % DAYS) as usize];
-        if !day.is_empty() {
-            let empty = std::mem::replace(&mut self.open, std::mem::take(day));
-            self.blank.push(empty);
-            self.open.reverse();
+        let next = span + 1;
+        let mut events = std::mem::take(&mut self.spans[(next % SPANS) as usize]);
+        for (day, event) in events.drain(..) {
+            self.days[of_two(next * SPAN + u64::from(day))].push(event);
         }
+        self.blank.push(events);
     }
 
     fn enter(&mut self, day: u64, event: E) {
-        let day = &mut self.days[(day % DAYS) as usize];
-        if day.capacity() == 0 {
-            *day = self.blank.pop().unwrap_or_default();
+        let span = day / SPAN;
+        if span <= self.today / SPAN + 1 {
+            return self.days[of_two(day)].push(event);
         }
-        day.push(event);
+        let events = &mut self.spans[(span % SPANS) as usize];
+        if events.capacity() == 0 {
+            *events = self.blank.pop().unwrap_or_default();
+        }
+        events.push(((day % SPAN) as u8, event));
     }
+}
+
+/// A day's place among those of two spans.
+const fn of_two(day: u64) -> usize {
+    (day % (2 * SPAN)) as usize
 }
 
 impl<E> Later<E> {
@@ -156,10 +180,10 @@ impl<E> Eq for Later<E> {}
 
 /// Microseconds of a day: fine beside the 8 ms that a block takes on an uplink of 1 Mbit/s.
 const DAY: u64 = 16;
-/// Days ahead that are kept in the ring, one second.
-const DAYS: u64 = 1 << 16;
-/// Days that are looked at ahead: what happens in more than a millisecond would be out of the cache again.
-const DAYS_AHEAD: u64 = 64;
+/// Days of a span, a millisecond: as far is looked ahead, for what happens later would be out of the cache again.
+const SPAN: u64 = 64;
+/// Spans of the ring, a second.
+const SPANS: u64 = 1 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -117,12 +117,6 @@ impl Visitor {
         }
     }
 
-    /// Touches what any event needs (`swarm/foresight.rs`).
-    pub(super) fn foresee(&self) -> u64 {
-        let own = self.tick.micros() + u64::from(self.sending) + self.sent;
-        own + self.swarm.as_ref().map_or(0, Swarm::foresee)
-    }
-
     /// Whether the broker introduces it no more: accused by half of those it met, and by more than one.
     pub(super) fn is_bad(&self) -> bool {
         self.accusers.len() >= ACCUSERS && self.accusers.len() * 2 >= self.met.len()

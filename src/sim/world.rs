@@ -1,7 +1,7 @@
 //! The network: visitors with their links, the origin's uplink, the broker, and what happens when. It plays a scenario and
 //! counts; every decision about the exchange is made by [`Swarm`].
 
-use std::{hint::black_box, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use smallvec::SmallVec;
@@ -110,29 +110,6 @@ impl<'a> World<'a> {
             completed: self.tally.completed,
             present: self.present,
         }
-    }
-
-    /// Reads ahead what the events of the next days need (`swarm/foresight.rs`).
-    fn foresee(&mut self) {
-        let visitors = &self.visitors;
-        let visitor = |visitor: u32| visitors.get(visitor as usize).and_then(Option::as_deref);
-        let days: SmallVec<[&[Event]; 64]> = self.queue.ahead(BATCH).collect();
-        let events = || days.iter().copied().flatten();
-        let mut read = 0_u64;
-        for event in events() {
-            if let Event::Heard(to, ..) | Event::Sent(to) | Event::Tick(to) = *event {
-                read ^= visitor(to).map_or(0, Visitor::foresee);
-            }
-        }
-        let swarm = |to| visitor(to).and_then(|them| them.swarm.as_ref());
-        for event in events() {
-            read ^= match *event {
-                Event::Heard(to, from, _) => swarm(to).map_or(0, |swarm| swarm.foresee_link(from)),
-                Event::Sent(visitor) => swarm(visitor).map_or(0, Swarm::foresee_giving),
-                _ => 0,
-            };
-        }
-        black_box(read);
     }
 
     fn happen(&mut self, event: Event) {
@@ -344,7 +321,5 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 const SEED_QUEUE: Duration = Duration::from_millis(150);
 /// Fewer visitors than this are in the cache anyway.
 const CROWD: usize = 500;
-/// Visitors that are read ahead at once: many, so that they wait for the memory together, and few enough for the cache.
-const BATCH: usize = 96;
 /// Events between two looks at how far it is: some tens of milliseconds.
 const GLANCE: u64 = 1 << 16;

@@ -1,28 +1,32 @@
-//! What the simulator reads of a visitor ahead of its turn. A large crowd does not fit the cache, and a visitor that is
-//! touched line by line waits for the memory each time; read beforehand, many visitors wait at once. It decides nothing.
+//! What the simulator reads of a visitor ahead of its turn (`sim/foresight.rs`). What it gives means nothing, but that it was
+//! read.
 
-use crate::swarm::{Payload, Swarm};
+use crate::swarm::{Payload, Swarm, neighbour::Neighbour};
 
 impl<P: Payload> Swarm<P> {
-    /// Touches what any message needs. What it gives means nothing, but that it was read.
+    /// Touches what any message needs.
     pub(crate) fn foresee(&self) -> u64 {
         let numbers = self.neighbours().next().map_or(0, u64::from);
-        let marks = u64::from(self.held.is_empty()) + u64::from(self.proven.is_empty());
+        let marks = self.held.first() + self.proven.first();
         let blocks = self.next.first().copied().map_or(0, u64::from);
         numbers + marks + blocks + self.ledger.given() + self.told.micros() + self.outputs.len() as u64
     }
 
-    /// Touches a neighbour.
-    pub(crate) fn foresee_link(&self, link: u32) -> u64 {
-        let Some(them) = self.place(link).and_then(|place| self.neighbours.get(place)) else {
-            return 0;
-        };
-        let wish = them.wish.map_or(0, |wish| wish.since.micros());
-        wish + them.pair.given + u64::from(them.words) + u64::from(them.held.is_empty())
+    /// A neighbour, to be touched.
+    pub(crate) fn foreseen(&self, link: u32) -> Option<&Neighbour> {
+        self.place(link).and_then(|place| self.neighbours.get(place))
     }
 
-    /// Touches the neighbour to whom it gives.
-    pub(crate) fn foresee_giving(&self) -> u64 {
-        self.giving.map_or(0, |link| self.foresee_link(link))
+    /// The link on which the next block goes, most likely.
+    pub(crate) const fn foreseen_giving(&self) -> Option<u32> {
+        self.giving
+    }
+}
+
+impl Neighbour {
+    /// Touches what a block needs.
+    pub(crate) fn foresee(&self) -> u64 {
+        let ends = u64::from(self.link) + self.pair.given + u64::from(self.words);
+        ends + u64::from(self.sending.unwrap_or(0)) + self.held.first()
     }
 }

@@ -53,6 +53,12 @@ impl Marks {
         }
     }
 
+    /// The marks of the first chunks.
+    #[cfg(feature = "sim")]
+    pub(crate) fn first(&self) -> u64 {
+        self.words.first().copied().unwrap_or(0)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.words.iter().all(|word| *word == 0)
     }

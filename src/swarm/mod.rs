@@ -72,6 +72,8 @@ pub use identity::Identity;
 pub use ledger::{Ledger, NoCredit, Pair};
 pub use message::Message;
 pub use moment::Moment;
+#[cfg(feature = "sim")]
+pub(crate) use neighbour::Neighbour;
 pub use payload::{Learned, Payload, Pieces};
 pub use ranges::Ranges;
 pub use rules::Rules;

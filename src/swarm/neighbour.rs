@@ -11,7 +11,7 @@ use crate::{
 // Laid out as written, for the sake of the simulator's cache: what every block needs comes first.
 #[derive(Clone, Debug)]
 #[repr(C)]
-pub(super) struct Neighbour {
+pub(crate) struct Neighbour {
     pub(super) link: u32,
     /// What it last said it may give, in units of 2 KiB.
     pub(super) credit: u8,
