@@ -411,6 +411,17 @@ fn the_demo_tells_what_to_open_and_serves_it() {
     assert_eq!(demo.exit_code(), Some(0));
 }
 
+/// Whoever waited minutes for a picture learns at the beginning that it has no place.
+#[test]
+fn a_picture_that_cannot_be_written_is_told_before_the_work() {
+    let log = File::with("access.log", "");
+    for work in [&["simulate", "--visitors", "20"][..], &["replay", log.path()]] {
+        let (code, out, error) = ended(&[work, &["--plot", "/nowhere/load.svg"]].concat());
+        assert_eq!((code, out.as_str()), (2, ""), "{error}");
+        assert!(error.contains("cannot write '/nowhere/load.svg'"), "{error}");
+    }
+}
+
 #[test]
 fn a_simulated_crowd_is_reported_and_drawn() {
     let picture = File::with("load.svg", "");

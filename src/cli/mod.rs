@@ -7,11 +7,13 @@
 //! | `spectacle` | the crowd of `demo` |
 //! | `serve` | listeners, the lines that name them, drain |
 //! | `failure` | exit codes: 1 for the world's faults, 2 for the operator's |
+//! | `picture` | the file that `--plot` names |
 //! | `log`, `recorder` | where traces and metrics go |
 
 mod demo;
 mod failure;
 mod log;
+mod picture;
 mod proxy;
 mod recorder;
 mod rehearse;

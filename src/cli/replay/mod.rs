@@ -27,6 +27,7 @@ use clap::Args;
 
 pub(super) use self::read::Log;
 use self::{faults::Faults, merge::Merge, order::Order, survey::Survey};
+use super::picture::Picture;
 
 /// Find the crowds in access logs: would this site have had one?
 ///
@@ -48,6 +49,7 @@ pub(super) struct Replay {
 
 pub(super) fn run(arguments: Replay) -> anyhow::Result<()> {
     let settings = arguments.settings.settings()?;
+    let picture = arguments.plot.as_deref().map(Picture::at).transpose()?;
     let begun = Instant::now();
     let mut survey = Survey::new(settings);
     let mut order = Order::default();
@@ -62,8 +64,8 @@ pub(super) fn run(arguments: Replay) -> anyhow::Result<()> {
         ..order.finish(|lines| survey.add(lines))
     };
     let findings = survey.finish(faults, begun.elapsed());
-    if let Some(file) = &arguments.plot {
-        plot::draw(&findings, file)?;
+    if let Some(picture) = picture {
+        picture.write(&plot::draw(&findings)?)?;
     }
     if arguments.json {
         report::json(&findings, &arguments.logs);

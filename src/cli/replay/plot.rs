@@ -1,15 +1,19 @@
 //! Rates and states over time, as a picture: the whole log in grey, each crowd from its detection on, and marks where its
 //! state changed.
 
-use std::path::Path;
-
 use plotters::prelude::*;
 use tower_flashback::crowd::{State, Time};
 
 use super::survey::{Findings, Record};
 
-/// Draws the busiest crowds over the whole log.
-pub(super) fn draw(findings: &Findings, file: &Path) -> anyhow::Result<()> {
+/// Draws the busiest crowds over the whole log. Gives the SVG.
+pub(super) fn draw(findings: &Findings) -> anyhow::Result<String> {
+    let mut drawing = String::new();
+    draw_on(findings, &mut drawing)?;
+    Ok(drawing)
+}
+
+fn draw_on(findings: &Findings, drawing: &mut String) -> anyhow::Result<()> {
     let site: Vec<(f64, f64)> = findings.site.points().collect();
     let (Some(first), Some(last)) = (site.first(), site.last()) else {
         anyhow::bail!("nothing to draw: the logs hold no request");
@@ -27,7 +31,7 @@ pub(super) fn draw(findings: &Findings, file: &Path) -> anyhow::Result<()> {
         .chain(crowds.iter().map(|record| record.peak))
         .fold(1.0, f64::max);
 
-    let root = SVGBackend::new(file, (1200, 600)).into_drawing_area();
+    let root = SVGBackend::with_string(drawing, (1200, 600)).into_drawing_area();
     root.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&root)
         .margin(20)

@@ -13,12 +13,12 @@ mod plot;
 mod progress;
 mod table;
 
-use std::{fs, time::Instant};
+use std::time::Instant;
 
-use anyhow::Context;
 use tower_flashback::sim::{self, Report, Scenario, Seconds};
 
 pub(super) use self::flags::Simulate;
+use super::picture::Picture;
 
 /// A crowd, and what is beside it.
 struct Point {
@@ -33,6 +33,7 @@ struct Point {
 
 pub(super) fn run(arguments: &Simulate) -> anyhow::Result<()> {
     let scenarios = arguments.scenarios()?;
+    let picture = arguments.plot.as_deref().map(Picture::at).transpose()?;
     if !arguments.json {
         println!("{}", table::head(arguments.beside));
     }
@@ -51,9 +52,8 @@ pub(super) fn run(arguments: &Simulate) -> anyhow::Result<()> {
             .iter()
             .for_each(|remark| println!("{remark}"));
     }
-    if let Some(path) = &arguments.plot {
-        let drawing = plot::draw(&points)?;
-        fs::write(path, drawing).with_context(|| format!("cannot write '{}'", path.display()))?;
+    if let Some(picture) = picture {
+        picture.write(&plot::draw(&points)?)?;
     }
     Ok(())
 }
