@@ -799,6 +799,29 @@ async fn what_is_spare_goes_to_whoever_had_the_fewest() {
     assert_eq!(rich.chunk().await.chunk, others[2]);
 }
 
+/// Requests that never cease keep the uplink behind: newcomers must have credit all the same, or they come to the origin, too.
+#[tokio::test]
+async fn a_seed_goes_though_pages_are_ahead_and_what_is_spare_does_not() {
+    let site = Site::open(|_| {}).await;
+    let larder = Larder::new(20_000);
+    site.broker.supply(larder.clone());
+    // Far behind: not even a seed goes until it is less than three seconds.
+    larder.sent.fetch_add(80_000, SeqCst);
+    let (mut visitor, _) = site.join(ROOM).await;
+    assert!(site.broker.debt() > Duration::from_secs(3));
+    visitor.spare(&[4]).await;
+    let seed = visitor.chunk().await.chunk;
+    let behind = site.broker.debt();
+    // What the seed takes itself is counted.
+    assert!(behind < Duration::from_millis(3_900), "{behind:?}");
+    assert!(
+        behind > Duration::from_secs(1),
+        "it went though {behind:?} were owed"
+    );
+    assert_eq!((seed < 4, visitor.chunk().await.chunk), (true, 4));
+    assert!(site.broker.debt() < Duration::from_millis(50));
+}
+
 #[tokio::test]
 async fn a_wish_for_what_the_page_has_not_is_passed_over() {
     let site = Site::open(|_| {}).await;

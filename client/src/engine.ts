@@ -18,7 +18,11 @@ import { In, Out, type Input, type Output } from "./step";
 /** Bytes of verified chunks kept in memory. */
 const MEMORY = 64e6;
 const MEMORY_MOBILE = 24e6;
-/** Milliseconds that a request waits for its next byte before the network has it: twice the slowest way out. */
+/**
+ * Milliseconds without a chunk of anything until the network has what requests wait for: twice the slowest way out. A crowd with
+ * thin links brings one object after the other; the last may wait for a minute, and would take no less time from an origin at which
+ * everybody gives up.
+ */
 const PATIENCE = 10_000;
 /** Milliseconds for which neighbours are waited for to tell a list of digests: twice what it takes to meet the first. */
 const TELLING = 1000;
@@ -54,6 +58,8 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
   /** Wakes those who wait for lists of digests: whatever happens, be it a tick, may be the end of it. */
   const waits: (() => void)[] = [];
   let links: Neighbourhood | undefined;
+  /** When the last chunk came. */
+  let came = 0;
   let stop: AbortController;
   let beating: ReturnType<typeof setInterval> | undefined;
 
@@ -74,6 +80,7 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
     if (output.kind === Out.Fetch) void bring(object, output.chunk, output.count);
     else if (output.kind === Out.Failed) giveUp(object);
     else {
+      came = now;
       object[output.from] += chunkLength(object, output.chunk);
       on.changed("objects");
       for (const one of readers) if (one.object === object) serve(one);
@@ -133,7 +140,7 @@ export function engine(page: Page, small: boolean, on: EngineEvents): Engine {
     for (const one of readers) {
       if (!one.hungry) continue;
       // Whatever holds the swarm up, the page must not wait for it for ever (law 4).
-      if (now - one.hungry > PATIENCE) dismiss(one);
+      if (now - Math.max(one.hungry, came) > PATIENCE) dismiss(one);
       else tell(one, { what: "wait" });
     }
     links?.report(exchange.ledger, exchange.looks ? LINKS_NONE : linked(exchange).length, now);

@@ -85,13 +85,10 @@ export interface Wanted {
   from: Bringer;
   /** When a neighbour was last seen that holds it and can be expected to give it, or when the wanting began. */
   covered: number;
-  /** How often in turn neighbours brought nothing of it, and how often the origin failed. */
+  /** How often in turn neighbours brought nothing of it. */
   failures: number;
-  refusals: number;
-  /** The origin is not to be asked before. */
-  later: number;
 }
 
 export function wanted(now: number): Wanted {
-  return { from: Bringer.Nobody, covered: now, failures: 0, refusals: 0, later: 0 };
+  return { from: Bringer.Nobody, covered: now, failures: 0 };
 }

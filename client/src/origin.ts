@@ -3,8 +3,8 @@ import { PREFIX } from "./port";
 import { join } from "./wire";
 import { CHUNK, chunkLength, learn, type PageObject } from "./manifest";
 
-/** Milliseconds before a request that broke is made again. */
-const RETRY = 250;
+/** Milliseconds before another request where one broke. */
+const RETRY = 1000;
 /** Seconds of Retry-After that a page waits for: an ordinary request, which is never deferred, is better then. */
 const AFTER_MOST = 5;
 
@@ -36,10 +36,10 @@ export async function fetchChunks(
     // The one header that says both that it is a part and that it is the right one, of the right length.
     if (response.headers.get("content-range") !== `bytes ${range}/${object.length}`) return undefined;
     await cut(response.body!.getReader(), object, chunk, deliver);
-    return 0;
   } catch {
-    return RETRY;
+    // What had come by then is delivered.
   }
+  return RETRY;
 }
 
 /** Fetches the list of an object's digests, if it is still lacking; false if it cannot be had. */

@@ -11,18 +11,22 @@ import { verify } from "./chunk";
 import { able, unassigned } from "./asking";
 import { keep, linked, tell, type Swarm } from "./state";
 
-/** Requests to the origin at a time of a visitor for whom there is nobody else, each for all that it lacks of an object. */
+/** Requests to the origin at a time of a visitor for whom there is nobody else. */
 const FETCHES = 4;
 /** Chunks of a request for what the swarm failed: with one of them a look, 128 KB a second. */
 const SEED = 2;
+/**
+ * And of one by whom nobody links with: 1 MB a second, as an ordinary link would bring. More at once, and a thin uplink has nothing left
+ * for the seeds of those who come next.
+ */
+const RUN = 16;
 /**
  * Milliseconds for which no neighbour may be expected to give a chunk: four chances to ask elsewhere. Origins melt under
  * visitors who are impatient.
  */
 const PATIENCE = 2000;
-/** Neighbours in turn that may fail a chunk, and refusals of the origin, before the next way is taken. */
+/** Neighbours in turn that may fail a chunk before the next way is taken. */
 const FAILURES = 4;
-const REFUSALS = 3;
 
 /** Leaves some chunks to the origin, should it have time. Those that are read late, for nobody knows whether it has. */
 export function reserve(of: Swarm): void {
@@ -54,16 +58,16 @@ export function take(of: Swarm, chunk: number, bytes: Uint8Array<ArrayBuffer>): 
 /**
  * Gives abandoned chunks to the origin, neighbouring ones in one request: the most urgent, or, where there are
  * neighbours, a few from anywhere. In order, two newcomers would fetch the same and have nothing for each other. Where there
- * is still hope, one request with every look; for one with whom nobody links it doubles with every second.
+ * is still hope, one request with every look.
  */
 export function fetchAll(of: Swarm, now: number, look: boolean): void {
   const alone = of.plain ? Infinity : linked(of)[0] ? 0 : now - of.hope;
-  const chunks = SEED * 2 ** (alone / 1000);
+  const chunks = alone > 0 ? RUN : SEED;
   const wanted = [...of.wanted.keys()];
   if (alone <= 0) wanted.sort(() => of.chance() - 0.5);
   const most = alone < Infinity ? +look : FETCHES;
   for (const chunk of wanted) {
-    if (of.fetches >= most) return;
+    if (of.fetches >= most || now < of.later) return;
     const count = run(of, alone > 0, chunk, chunks, now);
     if (!count) continue;
     of.fetches++;
@@ -71,15 +75,19 @@ export function fetchAll(of: Swarm, now: number, look: boolean): void {
   }
 }
 
-/** A fetch has ended: what it did not bring is tried again, elsewhere or later, and given up after that. */
+/**
+ * A fetch has ended: what it did not bring is tried again, elsewhere or later, unless it never comes. However often: the network
+ * would ask the same origin for the whole object, and at one that is busy all would at once. Who gets nothing at all for too long
+ * does (`engine.ts`).
+ */
 export function ended(of: Swarm, { chunk, count, again }: Input & { kind: In.Ended }, now: number): void {
   of.fetches--;
   for (let one = chunk; one < chunk + count; one++) {
     const entry = of.wanted.get(one);
     if (entry?.from !== Bringer.Origin) continue;
     entry.from = Bringer.Nobody;
-    if (again !== undefined && ++entry.refusals < REFUSALS) entry.later = now + again;
-    else giveUp(of, one);
+    if (again === undefined) giveUp(of, one);
+    else of.later = now + again;
   }
 }
 
@@ -103,7 +111,7 @@ function run(of: Swarm, plain: boolean, chunk: number, most: number, now: number
 
 /** Whether the neighbours had their chance. */
 function abandoned(of: Swarm, entry: Wanted, plain: boolean, chunk: number, now: number): boolean {
-  if (entry.from !== Bringer.Nobody || now < entry.later) return false;
+  if (entry.from !== Bringer.Nobody) return false;
   // One who holds the chunk has given lately, or has credit and no reason to keep it.
   const covered = linked(of).some(
     (them) => able(them) && them.held.has(chunk) && (now - them.gave < PATIENCE || (them.credit > 0 && trustsUs(them))),

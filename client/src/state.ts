@@ -43,6 +43,8 @@ export interface Swarm {
   /** There was nobody to hope for: what no neighbour gives is fetched at once, until the page has what it wants. */
   plain?: boolean;
   fetches: number;
+  /** The origin is not to be asked before: it said so, or a request broke. */
+  later: number;
   /** What the origin may send out of turn, as it was told. */
   spare: number[];
   /** The neighbour whose chunk is being sent. */
@@ -77,6 +79,7 @@ export function swarm(of: Pick<Swarm, "manifest" | "room" | "lan" | "store" | "c
     id: 0,
     hope: now + JOIN_PATIENCE,
     fetches: 0,
+    later: 0,
     spare: [],
     banned: new Set(),
     made: 0,

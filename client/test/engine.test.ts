@@ -62,13 +62,19 @@ interface Scene {
   list: Uint8Array;
   /** Paths that the origin was asked for, and when after the start. */
   asked: { path: string; at: number }[];
-  /** What the worker's port was told. */
+  /** What the worker's port was told; and asks there for more. */
   told: { what: string }[];
+  more: () => void;
+  /** Lets so many milliseconds pass at once. */
+  pass: (milliseconds: number) => void;
 }
 
 /** A page of one object whose list it leaves out, with one request for it under way; runs `play`, and closes. */
 async function scene(play: (scene: Scene) => Promise<void>, length = LENGTH): Promise<void> {
   const start = performance.now();
+  const clock = performance.now.bind(performance);
+  let skew = 0;
+  performance.now = () => clock() + skew;
   const object = describe("https://site.example/a", BYTES, 0);
   const list = object.chunks!;
   object.chunks = undefined;
@@ -90,11 +96,19 @@ async function scene(play: (scene: Scene) => Promise<void>, length = LENGTH): Pr
   const page: Page = { room: ROOM, token: new Uint8Array(29), hold: 0, lan: true, stun: undefined, manifest };
   const visitor = engine(page, false, { changed: () => undefined, calm: () => undefined });
   visitor.join();
-  visitor.carry(object.url, 0, LENGTH, { postMessage: (message: { what: string }) => told.push(message) } as unknown as MessagePort);
+  const port = { postMessage: (message: { what: string }) => told.push(message) } as unknown as MessagePort;
+  visitor.carry(object.url, 0, LENGTH, port);
+  const more = (): void => {
+    port.onmessage?.({ data: { what: "more" } } as MessageEvent);
+  };
+  const pass = (milliseconds: number): void => {
+    skew += milliseconds;
+  };
   try {
-    await play({ engine: visitor, object: manifest[0]!, list, asked, told });
+    await play({ engine: visitor, object: manifest[0]!, list, asked, told, more, pass });
   } finally {
     visitor.close();
+    performance.now = clock;
   }
 }
 
@@ -160,6 +174,25 @@ test("the list of a long object is the origin's to tell, at once", () =>
     await turn();
     assert.equal(asked.length, 1);
   }, 129 * 16_384));
+
+test("a request is left to the network when nothing of anything has come for ten seconds", () =>
+  scene(async ({ object, told, more, pass }) => {
+    const passed = (): boolean => told.some(({ what }) => what === "pass");
+    Socket.last.hear(Talk.Welcome, 0, 0, 0, 9, 0, 0);
+    await turn();
+    more();
+    pass(9_000);
+    // Not what is waited for, but a sign that the rest may come.
+    Socket.last.hear(Talk.Chunk, 0, 0, 0, 1, ...BYTES.slice(16_384, 32_768));
+    await turn(300);
+    assert.equal(object.origin, 16_384);
+    pass(9_000);
+    await turn(300);
+    assert(!passed());
+    pass(1_000);
+    await turn(300);
+    assert(passed());
+  }));
 
 test("who leaves waits for nothing", () =>
   scene(async ({ engine, told }) => {

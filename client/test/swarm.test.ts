@@ -215,6 +215,12 @@ test("an origin that is busy is asked again later", () => {
   assert((world.visitors[0]?.done ?? 0) >= 1000, "Retry-After is honoured");
 });
 
+test("an origin that is busy for good is not given up: what it has to spare is enough", () => {
+  const world = complete({ visitors: 5, every: 600, lengths: PAGE, busy: Infinity, spare: 200 });
+  assert.equal(world.fetched, 0);
+  assert(world.seeded < 2.5 * LENGTH, `${world.seeded} bytes seeded`);
+});
+
 test("a visitor with little memory gives what it still has, and lacks the rest", () => {
   complete({ visitors: 5, every: 1500, lengths: PAGE, budget: 200_000 });
 });

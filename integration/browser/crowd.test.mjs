@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { file, stage } from "./stage.mjs";
+import { SETTINGS, file, stage } from "./stage.mjs";
 import { ARTICLE, GALLERY, assertFilm, assertLaw3, assertPictures, browser, play, visit } from "./visitor.mjs";
 import { until } from "./until.mjs";
 
@@ -94,6 +94,24 @@ test("visitors one after the other get the whole gallery from those who came bef
   }
   assertShares(await assertCrowd(t, visitors), 0.7);
   assertAskedOnce(place, GALLERY);
+  await Promise.all(visitors.map((visitor) => visitor.close()));
+});
+
+// Whoever gave up after some seconds would ask for whole pictures, and take the uplink of the seeds from which all others live: then
+// everybody gives up.
+test("at an origin too thin for them all nobody gives up", { timeout: 120_000 }, async (t) => {
+  const place = await stage({ settings: `${SETTINGS}engage_at = 0.0\n[origin]\nuplink = "1mbit"\n` });
+  t.after(() => place.end());
+  await place.hot(ARTICLE);
+  const sent = () => place.metric('flashback_bytes_total{source="store"');
+  const before = await sent();
+  const visitors = await arrivals(place.site, ARTICLE, 6, 500);
+  await Promise.all(visitors.map((visitor) => visitor.pictures()));
+  const shares = await assertCrowd(t, visitors);
+  const store = (await sent()) - before;
+  const got = shares.reduce((sum, { whole }) => sum + whole, 0);
+  t.diagnostic(`${store} bytes of ${got} by HTTP`);
+  assert.ok(store < got / 2, `${store} of ${got} bytes came by HTTP`);
   await Promise.all(visitors.map((visitor) => visitor.close()));
 });
 

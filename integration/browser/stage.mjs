@@ -18,7 +18,7 @@ const PAGES = join(ROOT, "examples", "axum-site", "site", "pages");
  * Browsers on one machine have no other candidates than private ones. Eight of them on two cores start their workers
  * later than one visitor's machine does: the hold is longer, so that what is measured is the swarm and not the start.
  */
-const SETTINGS = '[broker]\nlan_candidates = true\n[carry]\nhold = "5s"\n';
+export const SETTINGS = '[broker]\nlan_candidates = true\n[carry]\nhold = "5s"\n';
 
 /** A file of the site, as it is on the disk. */
 export const file = (path) => readFileSync(join(PAGES, path));

@@ -83,14 +83,17 @@ impl Broker {
         let origin = self.0.origin.get()?;
         let halls = self.halls();
         loop {
-            let wait = self.budget(&**origin, |budget| budget.wait());
-            if !wait.is_zero() {
-                return Some(wait);
-            }
+            let (wait, debt) = self.budget(&**origin, |budget| (budget.wait(), budget.debt()));
+            // A seed costs a chunk and saves most of a page: it does not wait until nobody asks for anything.
+            let kinds: &[bool] = match (wait.is_zero(), debt < SEEDS_UNTIL) {
+                (true, _) => &[true, false],
+                (false, true) => &[true],
+                (false, false) => return Some(debt - SEEDS_UNTIL + SHORTEST),
+            };
             // The rooms take turns; but a seed of any comes before a spare chunk of any.
             *turn = turn.wrapping_add(1);
             let first = *turn % halls.len().max(1);
-            let sent = [true, false].into_iter().find_map(|seed| {
+            let sent = kinds.iter().find_map(|&seed| {
                 let (before, after) = halls.split_at(first);
                 let weight = if seed { 1 } else { origin.spare_weight() };
                 after
@@ -100,6 +103,9 @@ impl Broker {
                     .map(|bytes| bytes * weight)
             });
             let Some(bytes) = sent else {
+                if !wait.is_zero() {
+                    return Some(wait);
+                }
                 // Newcomers of a page of which nothing is at hand yet.
                 let waits = halls.iter().any(|(_, hall)| hall.waits());
                 return waits.then_some(AGAIN);
@@ -160,6 +166,11 @@ async fn work(broker: Weak<Inner>) {
 /// A visitor's uplink in bytes per second, as of DSL: as long as all of them together have no more than half the origin's,
 /// it serves the oldest first (`docs/swarm.md`).
 const UPLINK: u64 = 125_000;
+/// How far the uplink may be behind for a seed still to go: further than where the way out is deferred (2 s), for its requests, and a
+/// burst of pages, would leave newcomers without credit, and so at the origin, too.
+const SEEDS_UNTIL: Duration = Duration::from_secs(3);
+/// Timers are no finer.
+const SHORTEST: Duration = Duration::from_millis(1);
 const TRIES: usize = 8;
 /// How soon an empty page is looked at again: its first objects are fetched meanwhile.
 const AGAIN: Duration = Duration::from_millis(250);
