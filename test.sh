@@ -67,12 +67,12 @@ tools() {
 
 client() { npm --prefix client "$@"; }
 release() { cargo build --release --locked -p tower-flashback -p integration --features tower-flashback/cli "$@"; }
-# links NAME FLAGS…: visitors behind links of their own, where we may make network namespaces.
+# links NAME COMMAND…: visitors behind links of their own, where we may make network namespaces.
 links() {
   local name="real links: $1"
   shift
   if unshare --net true 2>/dev/null; then
-    step "$name" target/release/links "$@"
+    step "$name" "$@"
   else
     printf '%-46s skipped: no network namespaces without root\n' "$name"
   fi
@@ -97,9 +97,9 @@ step 'alerts and rules' promtool test rules grafana/tests/alerts.yml grafana/tes
 step 'release build' release --bin flashback --bin origin --bin links
 step 'browsers: packages' npm --prefix integration/browser ci
 step 'browsers' npm --prefix integration/browser test
-links 'eight visitors' --visitors 8 --over 4s
-links 'digests by neighbours' --visitors 8 --over 4s --list-digests-below 2
-links 'the broker dies' --visitors 12 --over 6s --dwell 8s --kill-origin 5s --patience 25s
+links 'eight visitors' target/release/links --visitors 8 --over 4s
+links 'digests by neighbours' target/release/links --visitors 8 --over 4s --list-digests-below 2
+links 'the broker dies' target/release/links --visitors 12 --over 6s --dwell 8s --kill-origin 5s --patience 25s
 step 'operators: packages' npm --prefix integration/operators ci
 step 'operators: prometheus' npm --prefix integration/operators run prometheus
 step 'operators: status page' npm --prefix integration/operators run page
@@ -107,8 +107,9 @@ if [[ $full ]]; then
   step 'benchmarks: build' release --bin calm --bin sockets
   step 'cost of calm' target/release/calm
   step 'cost of an idle signalling socket' target/release/sockets
-  links '8 to 64 visitors' --visitors 8,16,32,64 --check
-  links '64 visitors, 7 of 10 Mbit/s' --visitors 64 --budget 7mbit --check
+  links '8 to 64 visitors' target/release/links --visitors 8,16,32,64 --check
+  links '64 visitors, 7 of 10 Mbit/s' target/release/links --visitors 64 --budget 7mbit --check
+  links '6 browsers at a thin origin' npm --prefix integration/browser run links
   step 'cost of metrics: build' release --bin metrics
   step 'cost of metrics' target/release/metrics
 fi

@@ -5,8 +5,6 @@ import { CHUNK, chunkLength, learn, type PageObject } from "./manifest";
 
 /** Milliseconds before another request where one broke. */
 const RETRY = 1000;
-/** Seconds of Retry-After that a page waits for: an ordinary request, which is never deferred, is better then. */
-const AFTER_MOST = 5;
 
 /**
  * Fetches `count` chunks of `object` and delivers each as soon as it is there, not verified. Gives the milliseconds after
@@ -28,11 +26,8 @@ export async function fetchChunks(
       cache: "no-store",
       signal: stop,
     });
-    if (response.status === 503) {
-      // A saturated origin wants to be left alone; longer than the page can wait counts as never.
-      const seconds = Number(response.headers.get("retry-after") ?? 1);
-      return seconds <= AFTER_MOST ? seconds * 1000 : undefined;
-    }
+    // A saturated origin wants to be left alone, and says for how many seconds; ours does not name a date.
+    if (response.status === 503) return (Number(response.headers.get("retry-after")) || 1) * 1000;
     // The one header that says both that it is a part and that it is the right one, of the right length.
     if (response.headers.get("content-range") !== `bytes ${range}/${object.length}`) return undefined;
     await cut(response.body!.getReader(), object, chunk, deliver);

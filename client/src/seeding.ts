@@ -61,14 +61,14 @@ export function take(of: Swarm, chunk: number, bytes: Uint8Array<ArrayBuffer>): 
  * is still hope, one request with every look.
  */
 export function fetchAll(of: Swarm, now: number, look: boolean): void {
-  const alone = of.plain ? Infinity : linked(of)[0] ? 0 : now - of.hope;
-  const chunks = alone > 0 ? RUN : SEED;
+  const alone = of.plain || (!linked(of)[0] && now > of.hope);
+  const chunks = alone ? RUN : SEED;
   const wanted = [...of.wanted.keys()];
-  if (alone <= 0) wanted.sort(() => of.chance() - 0.5);
-  const most = alone < Infinity ? +look : FETCHES;
+  if (!alone) wanted.sort(() => of.chance() - 0.5);
+  const most = alone && (of.plain || !of.joined) ? FETCHES : +look;
   for (const chunk of wanted) {
     if (of.fetches >= most || now < of.later) return;
-    const count = run(of, alone > 0, chunk, chunks, now);
+    const count = run(of, alone, chunk, chunks, now);
     if (!count) continue;
     of.fetches++;
     of.outputs.push({ kind: Out.Fetch, chunk, count });

@@ -24,13 +24,13 @@ export const SETTINGS = '[broker]\nlan_candidates = true\n[carry]\nhold = "5s"\n
 export const file = (path) => readFileSync(join(PAGES, path));
 
 /** Starts everything, on free ports. */
-export async function stage({ cuttable = false, settings = SETTINGS } = {}) {
+export async function stage({ cuttable = false, settings = SETTINGS, address = "127.0.0.1" } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "flashback-"));
   const config = join(folder, "flashback.toml");
   writeFileSync(config, settings);
   const origin = await start("origin", [], ["listening"]);
-  const any = "127.0.0.1:0";
-  const flags = ["proxy", "--upstream", origin.at.listening, "--listen", any, "--admin", any, "--stun", any, "--config", config];
+  const [any, local] = [`${address}:0`, "127.0.0.1:0"];
+  const flags = ["proxy", "--upstream", origin.at.listening, "--listen", any, "--admin", local, "--stun", any, "--config", config];
   const proxy = await start("flashback", flags, ["listening", "admin"]);
   const cable = cuttable ? await relay(new URL(proxy.at.listening).port) : undefined;
   const site = cable?.url ?? proxy.at.listening;

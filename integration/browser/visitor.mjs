@@ -5,11 +5,13 @@ import { chromium } from "playwright-core";
 import { file } from "./stage.mjs";
 import { until } from "./until.mjs";
 
-/** A browser process. */
-export const browser = () =>
+export const CHROMIUM = process.env.CHROMIUM ?? "/usr/lib/chromium/chromium";
+
+/** A browser process; `command` is what starts it, if not itself. */
+export const browser = (command = CHROMIUM, flags = []) =>
   chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/lib/chromium/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--autoplay-policy=no-user-gesture-required"],
+    executablePath: command,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--autoplay-policy=no-user-gesture-required", ...flags],
   });
 
 const FILM = "/murmuration.webm";
@@ -42,7 +44,7 @@ export async function visit(browser, site, { path, pictures }, { before, query =
     complaints,
     received,
     /** Scrolls through the page until every picture of it is there. */
-    pictures: () => until(`all pictures of ${path}`, () => page.evaluate(missing), (list) => list.length === 0, { within: 60_000, every: 250 }),
+    pictures: (within = 60_000) => until(`all pictures of ${path}`, () => page.evaluate(missing), (list) => list.length === 0, { within, every: 250 }),
     stats: () => page.evaluate(() => window.flashback?.stats()),
     state: () => page.evaluate(() => ({ state: window.flashback?.state, reason: window.flashback?.reason })),
     samples: () => page.evaluate(() => window.samples),
