@@ -53,6 +53,12 @@ async function play(place, browsers) {
 const PATIENCE = 300_000;
 const place = await stage({ address: "10.77.0.1", settings: `${SETTINGS}engage_at = 0.0\n[origin]\nuplink = "${uplink}"\n` });
 const browsers = [];
+const end = async () => {
+  await Promise.all(browsers.map((one) => one.close()));
+  await place.end();
+  rmSync(folder, { recursive: true, force: true });
+};
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => void end().finally(() => process.exit(1)));
 try {
   await place.hot(GALLERY);
   // Service workers need a secure context, which an address is not.
@@ -60,7 +66,5 @@ try {
   for (const one of visitors) browsers.push(await browser(command(one), [secure]));
   await play(place, browsers);
 } finally {
-  await Promise.all(browsers.map((one) => one.close()));
-  await place.end();
-  rmSync(folder, { recursive: true });
+  await end();
 }

@@ -163,8 +163,8 @@ async fn work(broker: Weak<Inner>) {
     }
 }
 
-/// A visitor's uplink in bytes per second, as of DSL: as long as all of them together have no more than half the origin's,
-/// it serves the oldest first (`docs/swarm.md`).
+/// A visitor's uplink in bytes per second, as of DSL: as long as all of them together have no more than three quarters of
+/// the origin's, it serves the oldest first (`docs/swarm.md`).
 const UPLINK: u64 = 125_000;
 /// How far the uplink may be behind for a seed still to go: further than where the way out is deferred (2 s), for its requests, and a
 /// burst of pages, would leave newcomers without credit, and so at the origin, too.

@@ -131,7 +131,9 @@ impl<E> Queue<E> {
         for (day, event) in events.drain(..) {
             self.days[of_two(next * SPAN + u64::from(day))].push(event);
         }
-        self.blank.push(events);
+        if events.capacity() > 0 {
+            self.blank.push(events);
+        }
     }
 
     fn enter(&mut self, day: u64, event: E) {
