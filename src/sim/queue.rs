@@ -18,8 +18,6 @@ pub(super) struct Queue<E> {
     later: BinaryHeap<Later<E>>,
     /// The day that is being emptied, last event first.
     open: Vec<E>,
-    /// Emptied spans, for their memory.
-    blank: Vec<Vec<(u8, E)>>,
     today: u64,
     /// The last day that was looked at ahead.
     foreseen: u64,
@@ -41,7 +39,6 @@ impl<E> Queue<E> {
             spans: (0..SPANS).map(|_| Vec::new()).collect(),
             later: BinaryHeap::new(),
             open: Vec::new(),
-            blank: Vec::new(),
             today: 0,
             foreseen: 0,
             waiting: 0,
@@ -127,12 +124,9 @@ impl<E> Queue<E> {
             }
         }
         let next = span + 1;
-        let mut events = std::mem::take(&mut self.spans[(next % SPANS) as usize]);
-        for (day, event) in events.drain(..) {
+        // Its memory is given back: a span that was kept would be as long as the longest that ever was.
+        for (day, event) in std::mem::take(&mut self.spans[(next % SPANS) as usize]) {
             self.days[of_two(next * SPAN + u64::from(day))].push(event);
-        }
-        if events.capacity() > 0 {
-            self.blank.push(events);
         }
     }
 
@@ -141,11 +135,7 @@ impl<E> Queue<E> {
         if span <= self.today / SPAN + 1 {
             return self.days[of_two(day)].push(event);
         }
-        let events = &mut self.spans[(span % SPANS) as usize];
-        if events.capacity() == 0 {
-            *events = self.blank.pop().unwrap_or_default();
-        }
-        events.push(((day % SPAN) as u8, event));
+        self.spans[(span % SPANS) as usize].push(((day % SPAN) as u8, event));
     }
 }
 
