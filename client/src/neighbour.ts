@@ -85,10 +85,11 @@ export interface Wanted {
   from: Bringer;
   /** When a neighbour was last seen that holds it and can be expected to give it, or when the wanting began. */
   covered: number;
-  /** How often in turn neighbours brought nothing of it. */
+  /** How often in turn neighbours brought nothing of it, and how often a request to the origin broke. */
   failures: number;
+  breaks: number;
 }
 
 export function wanted(now: number): Wanted {
-  return { from: Bringer.Nobody, covered: now, failures: 0 };
+  return { from: Bringer.Nobody, covered: now, failures: 0, breaks: 0 };
 }

@@ -3,12 +3,9 @@ import { PREFIX } from "./port";
 import { join } from "./wire";
 import { CHUNK, chunkLength, learn, type PageObject } from "./manifest";
 
-/** Milliseconds before another request where one broke. */
-const RETRY = 1000;
-
 /**
- * Fetches `count` chunks of `object` and delivers each as soon as it is there, not verified. Gives the milliseconds after
- * which what is lacking is worth another try, undefined if it is not. Never rejects.
+ * Fetches `count` chunks of `object` and delivers each as soon as it is there, not verified. Gives the milliseconds for
+ * which the origin wants to be left alone, undefined if what is lacking is not worth another try. Never rejects.
  */
 export async function fetchChunks(
   object: PageObject,
@@ -34,7 +31,7 @@ export async function fetchChunks(
   } catch {
     // What had come by then is delivered.
   }
-  return RETRY;
+  return 0;
 }
 
 /** Fetches the list of an object's digests, if it is still lacking; false if it cannot be had. */

@@ -16,8 +16,8 @@ const FETCHES = 4;
 /** Chunks of a request for what the swarm failed: with one of them a look, 128 KB a second. */
 const SEED = 2;
 /**
- * And of one by whom nobody links with: 1 MB a second, as an ordinary link would bring. More at once, and a thin uplink has nothing left
- * for the seeds of those who come next.
+ * And where nobody links with us: with one a look 1 MB a second, as an ordinary link would bring. Longer ones leave a thin uplink
+ * nothing for the seeds of those who come next.
  */
 const RUN = 16;
 /**
@@ -25,8 +25,11 @@ const RUN = 16;
  * visitors who are impatient.
  */
 const PATIENCE = 2000;
-/** Neighbours in turn that may fail a chunk before the next way is taken. */
+/** Neighbours in turn that may fail a chunk, and requests to the origin that may break, before the next way is taken. */
 const FAILURES = 4;
+const BREAKS = 3;
+/** Milliseconds before another request where one broke. */
+const RETRY = 250;
 
 /** Leaves some chunks to the origin, should it have time. Those that are read late, for nobody knows whether it has. */
 export function reserve(of: Swarm): void {
@@ -65,7 +68,7 @@ export function fetchAll(of: Swarm, now: number, look: boolean): void {
   const chunks = alone ? RUN : SEED;
   const wanted = [...of.wanted.keys()];
   if (!alone) wanted.sort(() => of.chance() - 0.5);
-  const most = alone && (of.plain || !of.joined) ? FETCHES : +look;
+  const most = of.plain || (alone && of.joined === false) ? FETCHES : +look;
   for (const chunk of wanted) {
     if (of.fetches >= most || now < of.later) return;
     const count = run(of, alone, chunk, chunks, now);
@@ -76,9 +79,9 @@ export function fetchAll(of: Swarm, now: number, look: boolean): void {
 }
 
 /**
- * A fetch has ended: what it did not bring is tried again, elsewhere or later, unless it never comes. However often: the network
- * would ask the same origin for the whole object, and at one that is busy all would at once. Who gets nothing at all for too long
- * does (`engine.ts`).
+ * A fetch has ended: what it did not bring is tried again, elsewhere or later, and given up where that is in vain. An origin that wants to
+ * be left alone is, however often it says so: the network would ask it for the whole object, and when it is busy everybody would at
+ * once. Whoever gets nothing at all for too long does (`engine.ts`).
  */
 export function ended(of: Swarm, { chunk, count, again }: Input & { kind: In.Ended }, now: number): void {
   of.fetches--;
@@ -86,8 +89,8 @@ export function ended(of: Swarm, { chunk, count, again }: Input & { kind: In.End
     const entry = of.wanted.get(one);
     if (entry?.from !== Bringer.Origin) continue;
     entry.from = Bringer.Nobody;
-    if (again === undefined) giveUp(of, one);
-    else of.later = now + again;
+    if (again === undefined || (!again && ++entry.breaks >= BREAKS)) giveUp(of, one);
+    else of.later = now + (again || RETRY);
   }
 }
 

@@ -44,7 +44,7 @@ export type Input =
   | { kind: In.Want; chunks: readonly number[] }
   /** A chunk that was fetched from the origin, not verified yet. */
   | { kind: In.Fetched; chunk: number; bytes: Uint8Array<ArrayBuffer> }
-  /** A fetch is over; for what it did not bring, the origin may be asked again after so long, or never. */
+  /** A fetch is over; for what it did not bring, the origin may be asked again after the time that it named, soon if it named none (0), or never. */
   | { kind: In.Ended; chunk: number; count: number; again: number | undefined }
   /** `LOOK` milliseconds have passed. */
   | { kind: In.Tick };

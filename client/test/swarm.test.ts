@@ -221,6 +221,17 @@ test("an origin that is busy for good is not given up: what it has to spare is e
   assert(world.seeded < 2.5 * LENGTH, `${world.seeded} bytes seeded`);
 });
 
+test("what breaks at the origin, and nobody else has, is given up, though others come", () => {
+  const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
+  console.log(`seed ${seed}`);
+  const last = Math.floor(PAGE[0]! / 16_384);
+  const world = run({ seed, visitors: 3, every: 400, lengths: PAGE, broken: last }, () => undefined);
+  for (const { id, failed, got } of world.visitors) {
+    assert(failed.includes(last), `visitor ${id} waits for what never comes`);
+    assert(got.origin + got.peer > LENGTH / 2, `visitor ${id} got the rest`);
+  }
+});
+
 test("a visitor with little memory gives what it still has, and lacks the rest", () => {
   complete({ visitors: 5, every: 1500, lengths: PAGE, budget: 200_000 });
 });

@@ -32,6 +32,8 @@ export interface Setting {
   breaks?: number;
   /** The first answers of the origin that are 503. */
   busy?: number;
+  /** Requests for this chunk break, and bring nothing. */
+  broken?: number;
   /** Bytes of memory of each visitor. */
   budget?: number;
   /** When the broker dies, and all sockets with it. */
@@ -275,10 +277,11 @@ export function run(setting: Setting, each: (visitor: Visitor, world: World) => 
 
   const fetch = (visitor: Visitor, chunk: number, count: number): void => {
     const refused = busy-- > 0;
+    const breaks = setting.broken !== undefined && chunk <= setting.broken && setting.broken < chunk + count;
     later(60, () => {
       const object = objectOf(objects, chunk);
       assert(object && objectOf(objects, chunk + count - 1) === object, "one fetch, one object");
-      for (let one = chunk; !refused && one < chunk + count; one++) {
+      for (let one = chunk; !refused && !breaks && one < chunk + count; one++) {
         const part = chunkOf(bytes, object, one);
         world.fetched += part.length;
         visitor.fetched.push(one);

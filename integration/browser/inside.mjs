@@ -58,13 +58,22 @@ const end = async () => {
   await place.end();
   rmSync(folder, { recursive: true, force: true });
 };
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => void end().finally(() => process.exit(1)));
+let ending = false;
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, () => {
+    ending = true;
+    void end().finally(() => process.exit(1));
+  });
+}
 try {
   await place.hot(GALLERY);
   // Service workers need a secure context, which an address is not.
   const secure = `--unsafely-treat-insecure-origin-as-secure=${place.site}`;
   for (const one of visitors) browsers.push(await browser(command(one), [secure]));
   await play(place, browsers);
+} catch (error) {
+  // Browsers that are ended in the midst complain.
+  if (!ending) throw error;
 } finally {
   await end();
 }
